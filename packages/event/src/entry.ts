@@ -1,0 +1,93 @@
+/**
+ * An entry of the stream: one to 500 events in the fields `n` (how many) and `events` (JSON lines).
+ *
+ * A line's `properties` is the client's object again, inside the line; `readEntry` hands it on as
+ * text, as `SluiceEvent` has it.
+ */
+import { OPTIONAL_TEXTS, type SluiceEvent } from './event.ts';
+
+/** Redis handles an entry whole; 500 events keep its commands under a millisecond. */
+export const MAX_ENTRY_EVENTS = 500;
+/** A worker's memory is bounded by what one read may bring, which is this times the entries of a read. */
+export const MAX_ENTRY_BYTES = 256 * 1_024;
+
+/** One event as a line without its newline. */
+export function encodeEvent(event: SluiceEvent): string {
+  let line = `{"id":"${event.id}","site_id":${JSON.stringify(event.site_id)},"event_type":${JSON.stringify(event.event_type)},"path":${JSON.stringify(event.path)},"timestamp":${event.timestamp},"received_at":${event.received_at}`;
+  for (const field of OPTIONAL_TEXTS) {
+    const value = event[field];
+    if (value !== undefined) line += `,"${field}":${JSON.stringify(value)}`;
+  }
+  return event.properties === undefined ? `${line}}` : `${line},"properties":${event.properties}}`;
+}
+
+/** What an entry holds: its events, and the lines that are none with what is wrong with them. */
+export interface ReadEntry {
+  /** As the field says; 0 when it is missing or not a count, as in an entry that somebody added by hand. */
+  readonly n: number;
+  readonly events: SluiceEvent[];
+  readonly broken: { readonly payload: string; readonly problem: string }[];
+}
+
+/** Reads an entry's fields; whatever they hold, it answers. */
+export function readEntry(fields: { readonly [name: string]: string }): ReadEntry {
+  const n = Number(fields['n']);
+  const entry: ReadEntry = {
+    n: Number.isInteger(n) && n > 0 && n <= MAX_ENTRY_EVENTS ? n : 0,
+    events: [],
+    broken: [],
+  };
+  const lines = fields['events'];
+  if (lines === undefined) {
+    entry.broken.push({ payload: JSON.stringify(fields), problem: 'entry has no field events' });
+    return entry;
+  }
+  for (const line of lines.split('\n')) {
+    const event = readLine(line);
+    if (typeof event === 'string') entry.broken.push({ payload: line, problem: event });
+    else entry.events.push(event);
+  }
+  return entry;
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** The event in a line, or what is wrong with it. Ingest checked all this; an entry added by hand may differ. */
+function readLine(line: string): SluiceEvent | string {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return 'not JSON';
+  }
+  if (typeof value !== 'object' || value === null) return 'not an object';
+  const event = value as { properties?: unknown } & { [Field in keyof SluiceEvent]: unknown };
+  if (typeof event.id !== 'string' || !UUID.test(event.id)) return 'id is not a UUID';
+  for (const field of ['site_id', 'event_type', 'path'] as const) {
+    if (typeof event[field] !== 'string') return `${field} is not a string`;
+  }
+  for (const field of ['timestamp', 'received_at'] as const) {
+    if (!isTime(event[field])) return `${field} is not a time`;
+  }
+  for (const field of OPTIONAL_TEXTS) {
+    if (event[field] !== undefined && typeof event[field] !== 'string') return `${field} is not a string`;
+  }
+  return withPropertiesAsText(event);
+}
+
+/** The last millisecond that both Date and Postgres' timestamptz hold. */
+const MAX_TIME_MS = 8_640_000_000_000_000;
+
+function isTime(value: unknown): boolean {
+  return typeof value === 'number' && Math.abs(value) <= MAX_TIME_MS;
+}
+
+function withPropertiesAsText(event: { properties?: unknown }): SluiceEvent | string {
+  if (event.properties === undefined) return event as SluiceEvent;
+  try {
+    event.properties = JSON.stringify(event.properties);
+  } catch {
+    return 'properties are nested too deeply';
+  }
+  return event as SluiceEvent;
+}

@@ -1,0 +1,196 @@
+/**
+ * The stream in Redis, where ingest and worker meet: its keys, the two scripts that keep its counters
+ * exact, and the client's settings.
+ *
+ * Three keys belong together: the stream, how many events were ever accepted, and how many of them
+ * are settled (stored or dead-lettered). An entry's events are added to `accepted` in the same step
+ * as the entry, and to `settled` in the same step as its deletion, so that
+ *
+ *     backlog = accepted - settled
+ *
+ * holds at every moment, in events; and when the stream is empty any difference that is left is
+ * exactly what was lost from it.
+ */
+import { type CommandParser, createClient, defineScript } from 'redis';
+
+/** The consumer group of all workers. */
+export const GROUP = 'workers';
+
+/** The keys of one stream. `key` may hold a hash tag (`sluice:events:{0}`), which keeps them on one shard. */
+export interface StreamKeys {
+  readonly stream: string;
+  readonly accepted: string;
+  readonly settled: string;
+  readonly lost: string;
+}
+
+export function streamKeys(key: string): StreamKeys {
+  return { stream: key, accepted: `${key}:accepted`, settled: `${key}:settled`, lost: `${key}:lost` };
+}
+
+/**
+ * Adds entries and counts their events, all or nothing, unless the backlog would pass a limit.
+ * One command, so that the limit holds however many ingest processes there are.
+ *
+ * KEYS stream, accepted, settled. ARGV limit, then `n` and `events` of each entry.
+ * Answers {1 or 0 for refused, accepted so far, settled so far}.
+ */
+const append = defineScript({
+  NUMBER_OF_KEYS: 3,
+  SCRIPT: `#!lua
+local accepted = tonumber(redis.call('GET', KEYS[2]) or 0)
+local settled = tonumber(redis.call('GET', KEYS[3]) or 0)
+local adding = 0
+for i = 2, #ARGV, 2 do adding = adding + tonumber(ARGV[i]) end
+if accepted - settled + adding > tonumber(ARGV[1]) then return {0, accepted, settled} end
+for i = 2, #ARGV, 2 do redis.call('XADD', KEYS[1], '*', 'n', ARGV[i], 'events', ARGV[i + 1]) end
+return {1, redis.call('INCRBY', KEYS[2], adding), settled}`,
+  parseCommand(parser: CommandParser, keys: StreamKeys, limit: number, entries: readonly NewEntry[]) {
+    parser.pushKeys([keys.stream, keys.accepted, keys.settled]);
+    parser.push(String(limit));
+    for (const entry of entries) parser.push(String(entry.n), entry.events);
+  },
+  transformReply: (reply: unknown): AppendReply => {
+    const [added, accepted, settled] = reply as [number, number, number];
+    return { added: added === 1, accepted, settled };
+  },
+});
+
+/** An entry to add: `n` events as JSON lines. */
+export interface NewEntry {
+  readonly n: number;
+  readonly events: string;
+}
+
+export interface AppendReply {
+  /** False when the backlog would have passed the limit; then nothing was added. */
+  readonly added: boolean;
+  readonly accepted: number;
+  readonly settled: number;
+}
+
+/**
+ * Acknowledges and deletes entries and counts their events as settled, each once, whoever else
+ * settles the same entry. May run when Redis is out of memory, since that is how memory comes back.
+ *
+ * When the stream is empty afterwards, events that were accepted but not settled are lost: they are
+ * counted, once. Those that a worker still held when their entries vanished come back off that count
+ * as it settles them, which is when `lost` is negative.
+ *
+ * KEYS stream, accepted, settled, lost. ARGV group, then id and `n` of each entry.
+ * Answers {events settled by this call, events found lost by this call}.
+ */
+const settle = defineScript({
+  NUMBER_OF_KEYS: 4,
+  SCRIPT: `#!lua flags=allow-oom
+local settling = 0
+for i = 2, #ARGV, 2 do
+  local acknowledged = redis.call('XACK', KEYS[1], ARGV[1], ARGV[i])
+  if redis.call('XDEL', KEYS[1], ARGV[i]) + acknowledged > 0 then settling = settling + tonumber(ARGV[i + 1]) end
+end
+local settled = settling == 0 and tonumber(redis.call('GET', KEYS[3]) or 0) or redis.call('INCRBY', KEYS[3], settling)
+if redis.call('XLEN', KEYS[1]) > 0 then return {settling, 0} end
+local lost = tonumber(redis.call('GET', KEYS[2]) or 0) - settled
+if lost ~= 0 then
+  redis.call('INCRBY', KEYS[3], lost)
+  redis.call('SET', KEYS[4], math.max(0, tonumber(redis.call('GET', KEYS[4]) or 0) + lost))
+end
+return {settling, lost}`,
+  parseCommand(parser: CommandParser, keys: StreamKeys, entries: readonly { id: string; n: number }[]) {
+    parser.pushKeys([keys.stream, keys.accepted, keys.settled, keys.lost]);
+    parser.push(GROUP);
+    for (const entry of entries) parser.push(entry.id, String(entry.n));
+  },
+  transformReply: (reply: unknown): { settled: number; lost: number } => {
+    const [settled, lost] = reply as [number, number];
+    return { settled, lost };
+  },
+});
+
+/**
+ * Renews a consumer's claim on entries that it still holds, without counting a delivery.
+ *
+ * KEYS stream. ARGV group, consumer, ids. Answers the ids that it no longer holds.
+ */
+const renew = defineScript({
+  NUMBER_OF_KEYS: 1,
+  SCRIPT: `#!lua flags=allow-oom
+local gone = {}
+for i = 3, #ARGV do
+  if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2]) == 0 then
+    gone[#gone + 1] = ARGV[i]
+  else
+    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'JUSTID')
+  end
+end
+return gone`,
+  parseCommand(parser: CommandParser, keys: StreamKeys, consumer: string, ids: readonly string[]) {
+    parser.pushKeys([keys.stream]);
+    parser.push(GROUP, consumer, ...ids);
+  },
+  transformReply: (reply: unknown): string[] => reply as string[],
+});
+
+/**
+ * Deletes a consumer that has nothing pending; with something pending Redis would throw that away too.
+ *
+ * KEYS stream. ARGV group, consumer. Answers 1 when it is gone.
+ */
+const removeConsumer = defineScript({
+  NUMBER_OF_KEYS: 1,
+  SCRIPT: `#!lua flags=allow-oom
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+if #redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2]) > 0 then return 0 end
+redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
+return 1`,
+  parseCommand(parser: CommandParser, keys: StreamKeys, consumer: string) {
+    parser.pushKeys([keys.stream]);
+    parser.push(GROUP, consumer);
+  },
+  transformReply: (reply: unknown): boolean => reply === 1,
+});
+
+const CONNECT_TIMEOUT_MS = 2_000;
+const RECONNECT_FIRST_MS = 50;
+/** With this, a Redis that is back is found within a second. */
+const RECONNECT_MAX_MS = 800;
+/** What no waiting mends. */
+const FATAL_REPLY = /^(WRONGPASS|NOAUTH|NOPERM|ERR invalid password|ERR AUTH)/;
+
+export interface StreamClientOptions {
+  readonly url: string;
+  /** Shown by CLIENT LIST. */
+  readonly name: string;
+  /** A connection that says nothing for so long is dead. Must be above a blocking read's BLOCK. */
+  readonly socketTimeoutMs: number;
+  /** Keeps an idle connection talking; absent for a client that blocks in reads. */
+  readonly pingIntervalMs?: number;
+}
+
+export type StreamClient = ReturnType<typeof createStreamClient>;
+
+/**
+ * A client that connects again for as long as it takes, and refuses commands meanwhile: a command
+ * queued for later would run after its caller gave up.
+ *
+ * `connect()` rejects, and the client emits `terminated`, only when Redis refuses the credentials.
+ */
+export function createStreamClient({ url, name, socketTimeoutMs, pingIntervalMs }: StreamClientOptions) {
+  return createClient({
+    url,
+    name,
+    scripts: { append, settle, renew, removeConsumer },
+    disableOfflineQueue: true,
+    maintNotifications: 'disabled',
+    ...(pingIntervalMs === undefined ? {} : { pingInterval: pingIntervalMs }),
+    socket: {
+      socketTimeout: socketTimeoutMs,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      reconnectStrategy: (retries: number, cause: Error) =>
+        FATAL_REPLY.test(cause.message)
+          ? new Error('Redis refuses the credentials in REDIS_URL', { cause })
+          : Math.min(RECONNECT_MAX_MS, RECONNECT_FIRST_MS * 2 ** Math.min(retries, 10)) *
+            (0.75 + Math.random() / 4),
+    },
+  });
+}

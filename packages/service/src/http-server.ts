@@ -1,0 +1,67 @@
+/**
+ * A `node:http` server that is hard to hold open: limits on headers and time, and a close that ends.
+ *
+ * Closing answers what is under way with `Connection: close`, so that keep-alive clients go
+ * elsewhere, and ends the rest at the deadline; `server.close()` alone would wait for as long as a
+ * busy client keeps asking.
+ */
+import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Health } from './health.ts';
+
+/** Long enough for a slow mobile client's 64 KiB, short enough that a thousand silent ones are gone soon. */
+const REQUEST_TIMEOUT_MS = 15_000;
+const HEADERS_TIMEOUT_MS = 8_000;
+/** Above the 60 s for which common balancers keep their connections, so that they close first. */
+const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+const MAX_HEADER_BYTES = 16 * 1024;
+/** What a request under way gets when the server closes. */
+const CLOSE_GRACE_MS = 5_000;
+
+/** The limits, for whoever creates the server. */
+export const serverOptions: ServerOptions = {
+  requestTimeout: REQUEST_TIMEOUT_MS,
+  headersTimeout: HEADERS_TIMEOUT_MS,
+  keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+  connectionsCheckingInterval: 1_000,
+  maxHeaderSize: MAX_HEADER_BYTES,
+};
+
+/** Listens and answers the port it got. @throws with the port in the message when it is taken. */
+export async function listen(server: Server, host: string, wantedPort: number): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const reason = error.code === 'EADDRINUSE' ? `port ${wantedPort} is taken` : error.message;
+      reject(new Error(`can't listen on ${host}:${wantedPort}: ${reason}`, { cause: error }));
+    });
+    server.listen({ host, port: wantedPort, backlog: 1_024 }, resolve);
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** Stops taking connections, lets requests under way end, then closes what is left. */
+export async function closeServer(server: Server, graceMs = CLOSE_GRACE_MS): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  // Ahead of every other listener, so that the header is set before the answer is written.
+  server.prependListener('request', (_request, response) => response.setHeader('connection', 'close'));
+  server.closeIdleConnections();
+  const sweep = setInterval(() => server.closeIdleConnections(), 50);
+  const cutOff = setTimeout(() => server.closeAllConnections(), graceMs);
+  await closed;
+  clearInterval(sweep);
+  clearTimeout(cutOff);
+}
+
+/** A server for the probes alone, for services that have no other HTTP. */
+export function createProbeServer(health: Health): Server {
+  const answer: RequestListener = (request, response) => {
+    void health.answer(request.url ?? '').then(
+      (probe) => {
+        response.writeHead(probe?.status ?? 404, { 'content-type': probe?.type ?? 'application/json' });
+        response.end(probe?.body ?? '{"error":"not found"}');
+      },
+      () => response.destroy(),
+    );
+  };
+  return createServer(serverOptions, answer);
+}

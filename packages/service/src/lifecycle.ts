@@ -1,0 +1,89 @@
+/**
+ * A process from its first line to its exit code.
+ *
+ * `runService` starts it; SIGTERM or SIGINT stop it in the reverse order of the `onStop` calls, each
+ * step within the one deadline, going on past a step that fails. It exits with 0 after a clean stop,
+ * 1 when a step failed or the deadline passed or something was thrown that nobody caught. A second
+ * signal changes nothing: a stop under way is already as fast as it can safely be.
+ */
+import { ConfigError } from './config.ts';
+import { createLog, type Log } from './log.ts';
+
+/** How long a stop may take: under the 10 s after which container engines kill. */
+const STOP_DEADLINE_MS = 9_000;
+
+export interface Service {
+  readonly log: Log;
+  /** Adds a step of the stop; the last added runs first. Whatever starts after a signal is stopped at once. */
+  onStop(name: string, step: () => Promise<void> | void): void;
+  /** Says why and exits with 1, without the steps of a stop: for states that nothing can be saved from. */
+  fail(reason: string, error?: unknown): never;
+}
+
+interface Step {
+  readonly name: string;
+  readonly run: () => Promise<void> | void;
+}
+
+/**
+ * Runs `start` as the process's whole life. A ConfigError is printed as its plain sentences.
+ *
+ * @param name the service's name, on every line of the log.
+ */
+export async function runService(name: string, start: (service: Service) => Promise<void>): Promise<void> {
+  const log = createLog(name);
+  const steps: Step[] = [];
+  const fail = (reason: string, error?: unknown): never => {
+    log.fatal(error === undefined ? {} : { err: error }, reason);
+    process.exit(1);
+  };
+  let stopping = false;
+  const stop = (signal: string) => {
+    if (stopping) return;
+    stopping = true;
+    log.info({ signal }, 'stopping');
+    void stopInOrder(steps, log).then((clean) => process.exit(clean ? 0 : 1));
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  process.on('uncaughtException', (error) => fail('uncaught error', error));
+  process.on('unhandledRejection', (error) => fail('unhandled rejection', error));
+  try {
+    await start({
+      log,
+      fail,
+      onStop: (stepName, run) => {
+        steps.push({ name: stepName, run });
+      },
+    });
+    if (!stopping) log.info('started');
+  } catch (error) {
+    if (stopping) return;
+    if (error instanceof ConfigError) fail(error.message);
+    fail('could not start', error);
+  }
+}
+
+/** Runs the steps, last first, and tells whether all of them succeeded in time. */
+async function stopInOrder(steps: readonly Step[], log: Log): Promise<boolean> {
+  let clean = true;
+  const inTime = deadline(STOP_DEADLINE_MS);
+  for (const step of steps.toReversed()) {
+    try {
+      await Promise.race([step.run(), inTime]);
+    } catch (error) {
+      clean = false;
+      log.error({ err: error, step: step.name }, 'a step of the stop failed');
+    }
+  }
+  log.info({ clean }, 'stopped');
+  return clean;
+}
+
+function deadline(ms: number): Promise<never> {
+  const late = new Promise<never>((_, reject) => {
+    setTimeout(() => reject(new Error(`not stopped within ${ms} ms`)), ms).unref();
+  });
+  late.catch(() => undefined);
+  return late;
+}

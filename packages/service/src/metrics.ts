@@ -1,0 +1,74 @@
+/**
+ * The Prometheus metrics of a process. Names end in `_total`, `_seconds` or `_bytes`; a refusal or
+ * a drop is one counter with a `reason`.
+ *
+ * The data path counts in plain objects (`Tally`), which cost a few nanoseconds where prom-client's
+ * labels cost half a microsecond; they are turned into metrics when somebody asks.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+
+export { Histogram, Registry } from 'prom-client';
+
+/** A registry with the process's own figures (CPU, memory, event-loop lag) in it. */
+export function createRegistry(service: string): Registry {
+  const registry = new Registry();
+  registry.setDefaultLabels({ service });
+  collectDefaultMetrics({ register: registry });
+  return registry;
+}
+
+/** Counts by reason, from a closed set; each is shown from the start, at zero. */
+export type Tally<Reason extends string> = Record<Reason, number>;
+
+/**
+ * A counter labelled `reason`.
+ *
+ * @param name ends in `_total`
+ * @returns the plain counts, to be incremented in place.
+ */
+export function createTally<const Reason extends string>(
+  registry: Registry,
+  name: string,
+  help: string,
+  reasons: readonly Reason[],
+): Tally<Reason> {
+  const tally = Object.fromEntries(reasons.map((reason) => [reason, 0])) as Tally<Reason>;
+  new Counter({
+    name,
+    help,
+    labelNames: ['reason'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const reason of reasons) this.inc({ reason }, tally[reason]);
+    },
+  });
+  return tally;
+}
+
+/** A counter without labels, as a plain number in an object. */
+export function createCount(registry: Registry, name: string, help: string): { value: number } {
+  const count = { value: 0 };
+  new Counter({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(count.value);
+    },
+  });
+  return count;
+}
+
+/** A gauge that is read when somebody asks. */
+export function createGauge(registry: Registry, name: string, help: string, read: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.set(read());
+    },
+  });
+}

@@ -1,0 +1,46 @@
+/**
+ * Reads a request's body from the socket, within a limit.
+ *
+ * Hono's own way builds a web Request and its stream, which cost 150 µs a request, measured, where
+ * the whole of the rest takes 40; and a limit that trusts content-length says nothing of chunks.
+ */
+import type { Readable } from 'node:stream';
+
+export type Body =
+  | { readonly ok: true; readonly bytes: Buffer }
+  | { readonly ok: false; readonly reason: 'too_large' | 'cut_off' };
+
+/**
+ * @param incoming the request as `node:http` has it, its body not read yet.
+ * @param maxBytes of the body as it is on the wire.
+ * @returns the bytes, once all are there; never rejects.
+ */
+export function readBody(incoming: Readable, maxBytes: number): Promise<Body> {
+  return new Promise((resolve) => {
+    let first: Buffer | undefined;
+    let rest: Buffer[] | undefined;
+    let size = 0;
+    incoming.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > maxBytes) {
+        first = undefined;
+        rest = undefined;
+        incoming.removeAllListeners('data');
+        resolve({ ok: false, reason: 'too_large' });
+        // What still comes is thrown away, so that the answer can be read; the server's time-out ends it.
+        incoming.resume();
+        return;
+      }
+      // Nearly every body is one chunk.
+      if (first === undefined) first = chunk;
+      else if (rest === undefined) rest = [first, chunk];
+      else rest.push(chunk);
+    });
+    incoming.on('end', () => {
+      const bytes = rest === undefined ? (first ?? Buffer.alloc(0)) : Buffer.concat(rest, size);
+      resolve({ ok: true, bytes });
+    });
+    incoming.on('error', () => resolve({ ok: false, reason: 'cut_off' }));
+    incoming.on('close', () => resolve({ ok: false, reason: 'cut_off' }));
+  });
+}

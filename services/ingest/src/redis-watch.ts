@@ -1,0 +1,135 @@
+/**
+ * Asks Redis every second how it is: its counters of the stream, its memory, and whether its settings
+ * keep the promise that a success answer makes.
+ */
+import type { StreamClient, StreamKeys } from '@sluice/event/stream';
+import type { Log } from '@sluice/service/log';
+
+const INTERVAL_MS = 1_000;
+
+/** What one look at Redis found. */
+export interface RedisState {
+  readonly accepted: number;
+  readonly settled: number;
+  /** Events that were accepted and then vanished from the stream, ever. */
+  readonly lost: number;
+  /** Percent of maxmemory, 0 when there is none. */
+  readonly memoryPercent: number;
+  /** Settings under which an accepted event can be lost, each a sentence. Empty when the promise holds. */
+  readonly risks: readonly string[];
+}
+
+export class RedisWatch {
+  readonly #client: StreamClient;
+  readonly #keys: StreamKeys;
+  readonly #log: Log;
+  readonly #observe: (state: RedisState) => void;
+  #state: RedisState | undefined;
+  #problem: string | undefined = 'not asked yet';
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+  #toldRisks = '';
+
+  constructor(client: StreamClient, keys: StreamKeys, log: Log, observe: (state: RedisState) => void) {
+    this.#client = client;
+    this.#keys = keys;
+    this.#log = log;
+    this.#observe = observe;
+  }
+
+  /** Why Redis can't take events now, `undefined` when it can. */
+  get problem(): string | undefined {
+    return this.#client.isReady ? this.#problem : 'not connected';
+  }
+
+  /** The last look that succeeded. */
+  get state(): RedisState | undefined {
+    return this.#state;
+  }
+
+  /** Looks now and every second from then on. Never rejects. */
+  async start(): Promise<void> {
+    await this.#look();
+    if (!this.#stopped) this.#timer = setTimeout(() => void this.start(), INTERVAL_MS);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #look(): Promise<void> {
+    try {
+      const { accepted, settled, lost } = this.#keys;
+      const [counters, info] = await Promise.all([
+        this.#client.mGet([accepted, settled, lost]),
+        this.#client.info(),
+      ]);
+      const fields = infoFields(info);
+      this.#state = {
+        accepted: Number(counters[0] ?? 0),
+        settled: Number(counters[1] ?? 0),
+        lost: Number(counters[2] ?? 0),
+        memoryPercent: memoryPercent(fields),
+        risks: risksIn(fields, await this.#appendFsync(fields)),
+      };
+      this.#problem = writeProblem(fields);
+      this.#tellRisks(this.#state.risks);
+      this.#observe(this.#state);
+    } catch (error) {
+      this.#problem = error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  /** `appendfsync` isn't in INFO; a server that forbids CONFIG leaves it unknown. */
+  async #appendFsync(fields: ReadonlyMap<string, string>): Promise<string | undefined> {
+    if (fields.get('aof_enabled') !== '1') return undefined;
+    try {
+      return (await this.#client.configGet('appendfsync'))['appendfsync'];
+    } catch {
+      return 'unknown';
+    }
+  }
+
+  #tellRisks(risks: readonly string[]): void {
+    const told = risks.join('; ');
+    if (told === this.#toldRisks) return;
+    this.#toldRisks = told;
+    if (told === '') this.#log.info('Redis keeps what it accepts');
+    else this.#log.warn({ risks }, 'Redis can lose accepted events with these settings');
+  }
+}
+
+/** The fields of an INFO reply. */
+function infoFields(info: string): ReadonlyMap<string, string> {
+  const fields = new Map<string, string>();
+  for (const line of info.split('\r\n')) {
+    const colon = line.indexOf(':');
+    if (colon > 0) fields.set(line.slice(0, colon), line.slice(colon + 1));
+  }
+  return fields;
+}
+
+function memoryPercent(fields: ReadonlyMap<string, string>): number {
+  const max = Number(fields.get('maxmemory') ?? 0);
+  return max === 0 ? 0 : (Number(fields.get('used_memory') ?? 0) / max) * 100;
+}
+
+function writeProblem(fields: ReadonlyMap<string, string>): string | undefined {
+  if (fields.get('loading') === '1') return 'loading its data';
+  if (fields.get('role') !== 'master') return 'read-only replica';
+  return fields.get('aof_last_write_status') === 'err' ? 'its last write to disk failed' : undefined;
+}
+
+function risksIn(fields: ReadonlyMap<string, string>, appendFsync: string | undefined): string[] {
+  const risks: string[] = [];
+  if (appendFsync === undefined)
+    risks.push('appendonly is off: a crash loses everything since the last snapshot');
+  else if (appendFsync !== 'always')
+    risks.push(`appendfsync is ${appendFsync}: a crash loses the last second or more`);
+  const policy = fields.get('maxmemory_policy') ?? 'unknown';
+  if (policy !== 'noeviction' && !policy.startsWith('volatile-')) {
+    risks.push(`maxmemory-policy is ${policy}: a full Redis deletes the stream`);
+  }
+  return risks;
+}

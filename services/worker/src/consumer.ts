@@ -1,0 +1,290 @@
+/**
+ * The worker's loop: read a batch, store it, settle it, for as long as the process lives.
+ *
+ * The consumer is in one of these modes:
+ *
+ * - STARTING: waiting until Redis has the group and Postgres the schema. Nothing is read.
+ * - READING: batches are read whenever fewer than `writers` are being written.
+ * - WAITING: a batch met a fault that passes by itself. It is tried again with growing pauses, and
+ *   nothing new is read, until one is stored. Its claims are renewed, so nobody takes it over and no
+ *   delivery is counted.
+ * - HALTED: a batch met a fault that somebody must mend. As WAITING, but unhealthy and slow.
+ * - DRAINING: told to stop. What is being written ends; what meets a fault is left pending.
+ * - STOPPED: nothing is under way.
+ *
+ * An entry read ends stored, dead-lettered, or still pending; nothing is settled before its commit.
+ */
+import assert from 'node:assert/strict';
+import { backoffMs } from '@sluice/service/backoff';
+import type { Log } from '@sluice/service/log';
+import { type Batch, batchOf } from './batch.ts';
+import type { DeadLetters } from './dead-letters.ts';
+import { faultOf } from './postgres-fault.ts';
+import { type Delivery, isReply, type StreamReader } from './stream-reader.ts';
+import type { WorkerMetrics } from './worker-metrics.ts';
+import type { Writer } from './writer.ts';
+
+export type Mode = 'STARTING' | 'READING' | 'WAITING' | 'HALTED' | 'DRAINING' | 'STOPPED';
+
+/** From each mode, the ones it may become. */
+const TRANSITIONS: { readonly [From in Mode]: readonly Mode[] } = {
+  STARTING: ['READING', 'DRAINING'],
+  READING: ['WAITING', 'HALTED', 'DRAINING'],
+  WAITING: ['READING', 'HALTED', 'DRAINING'],
+  HALTED: ['READING', 'WAITING', 'DRAINING'],
+  DRAINING: ['STOPPED'],
+  STOPPED: [],
+};
+
+/** A stop waits at most this long for a read that blocks; new entries end it at once. */
+const BLOCK_MS = 1_000;
+const RETRY_FIRST_MS = 50;
+/** Transient faults are looked at this often at least, so that work resumes within seconds. */
+const RETRY_MAX_MS = 2_000;
+const HALTED_RETRY_MS = 5_000;
+const MAX_READ_ENTRIES = 256;
+/** JSON text of one batch; with two batches and their copies this stays far under 300 MiB. */
+const MAX_BATCH_BYTES = 8 * 1_024 * 1_024;
+
+export interface ConsumerOptions {
+  readonly stream: StreamReader;
+  readonly writer: Writer;
+  readonly deadLetters: DeadLetters;
+  /** Resolves when Postgres can store events: reachable, migrated, with partitions. */
+  readonly prepare: () => Promise<void>;
+  readonly metrics: WorkerMetrics;
+  readonly log: Log;
+  readonly writers: number;
+  readonly batchMaxEvents: number;
+  readonly claimMinIdleMs: number;
+  readonly maxDeliveries: number;
+}
+
+export class Consumer {
+  readonly #options: ConsumerOptions;
+  readonly #stop = new AbortController();
+  readonly #underWay = new Map<Batch, Promise<void>>();
+  #mode: Mode = 'STARTING';
+  #problem: string | undefined = 'starting';
+  #lastReclaimAt = Number.NEGATIVE_INFINITY;
+  /** Averages over the entries of the last reads, to ask for as many as fit a batch. */
+  #eventsPerEntry = 100;
+  #bytesPerEntry = 32 * 1_024;
+  /** By performance.now(), when the loop last turned: what the watchdog looks at. */
+  lastTurnAt = performance.now();
+
+  constructor(options: ConsumerOptions) {
+    this.#options = options;
+  }
+
+  get mode(): Mode {
+    return this.#mode;
+  }
+
+  /** Why it isn't storing, `undefined` while it is. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** Works until stop(). Rejects only on a defect. */
+  async run(): Promise<void> {
+    const renewal = setInterval(() => void this.#renewClaims(), this.#options.claimMinIdleMs / 3);
+    try {
+      await this.#untilDone('start', async () => {
+        await this.#options.stream.createGroup();
+        await this.#options.prepare();
+      });
+      if (!this.#stopping) this.#enter('READING', undefined);
+      while (!this.#stopping) await this.#turn();
+      await Promise.all(this.#underWay.values());
+    } finally {
+      clearInterval(renewal);
+    }
+    this.#enter('STOPPED', 'stopped');
+  }
+
+  /** Reads no more and lets run() end. */
+  stop(): void {
+    if (this.#stopping) return;
+    this.#enter('DRAINING', 'stopping');
+    this.#stop.abort();
+  }
+
+  get #stopping(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
+  async #turn(): Promise<void> {
+    this.lastTurnAt = performance.now();
+    if (this.#underWay.size >= this.#options.writers || this.#mode !== 'READING') {
+      await Promise.race([...this.#underWay.values(), this.#pause(BLOCK_MS)]);
+      return;
+    }
+    let batch: Batch | undefined;
+    await this.#untilDone('read', async () => {
+      batch = await this.#nextBatch();
+    });
+    if (batch === undefined) return;
+    const work = this.#work(batch);
+    this.#underWay.set(batch, work);
+    void work.finally(() => this.#underWay.delete(batch as Batch)).catch(() => undefined);
+  }
+
+  /** What dead consumers left comes first, else new entries: all that is there, up to a batch. */
+  async #nextBatch(): Promise<Batch | undefined> {
+    const deliveries = (await this.#reclaimed()) ?? (await this.#readNew());
+    return deliveries.length === 0 ? undefined : batchOf(deliveries, this.#options.maxDeliveries);
+  }
+
+  async #reclaimed(): Promise<Delivery[] | undefined> {
+    const { stream, metrics, log, claimMinIdleMs } = this.#options;
+    const interval = Math.min(1_000, claimMinIdleMs / 2);
+    if (!stream.hasClaimed && performance.now() - this.#lastReclaimAt < interval) return undefined;
+    this.#lastReclaimAt = performance.now();
+    const { deliveries, vanished } = await stream.reclaim();
+    if (vanished.length > 0) {
+      metrics.vanished(vanished.length);
+      log.error({ entries: vanished.length }, 'entries were deleted before they were stored');
+    }
+    if (deliveries.length === 0) return undefined;
+    metrics.reclaimed(deliveries.length);
+    log.info({ entries: deliveries.length }, 'took over entries of a dead consumer');
+    return deliveries;
+  }
+
+  async #readNew(): Promise<Delivery[]> {
+    const { stream, batchMaxEvents } = this.#options;
+    const deliveries: Delivery[] = [];
+    let events = 0;
+    let bytes = 0;
+    while (events < batchMaxEvents && bytes < MAX_BATCH_BYTES) {
+      const count = this.#entriesFor(batchMaxEvents - events, MAX_BATCH_BYTES - bytes);
+      const read = await stream.read(count, deliveries.length === 0 ? BLOCK_MS : undefined);
+      let readEvents = 0;
+      let readBytes = 0;
+      for (const delivery of read) {
+        deliveries.push(delivery);
+        readEvents += Number(delivery.fields['n']) || 1;
+        readBytes += delivery.fields['events']?.length ?? 0;
+      }
+      if (read.length > 0) {
+        this.#eventsPerEntry = Math.max(1, readEvents / read.length);
+        this.#bytesPerEntry = Math.max(1, readBytes / read.length);
+      }
+      events += readEvents;
+      bytes += readBytes;
+      if (read.length < count) break;
+    }
+    return deliveries;
+  }
+
+  #entriesFor(events: number, bytes: number): number {
+    const fitting = Math.min(events / this.#eventsPerEntry, bytes / this.#bytesPerEntry);
+    return Math.max(1, Math.min(MAX_READ_ENTRIES, Math.floor(fitting)));
+  }
+
+  /** Stores and settles one batch, however long it takes; leaves it pending when told to stop. */
+  async #work(batch: Batch): Promise<void> {
+    const { writer, deadLetters, stream, metrics } = this.#options;
+    let redelivered = batch.redelivered;
+    const stored = await this.#untilDone('write', async () => {
+      const startedAt = performance.now();
+      const again = redelivered;
+      // After a failure nobody knows whether it was committed.
+      redelivered = true;
+      const result = await writer.store(batch.events, again);
+      await deadLetters.keep(batch.broken);
+      metrics.stored(result, again, (performance.now() - startedAt) / 1_000);
+      this.#recover();
+    });
+    if (!stored) return;
+    await this.#untilDone('settle', async () => {
+      const { lost } = await stream.settle(batch.entries);
+      if (lost !== 0) this.#lost(lost);
+    });
+  }
+
+  #lost(events: number): void {
+    this.#options.metrics.lost(events);
+    if (events > 0) this.#options.log.error({ events }, 'accepted events vanished from the stream');
+  }
+
+  /**
+   * Runs `step` until it succeeds, with growing pauses.
+   *
+   * @returns false when told to stop before it did.
+   */
+  async #untilDone(what: 'start' | 'read' | 'write' | 'settle', step: () => Promise<void>): Promise<boolean> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await step();
+        return true;
+      } catch (error) {
+        await this.#handle(what, error, attempt);
+      }
+      if (this.#stopping) return false;
+    }
+  }
+
+  /** Says what went wrong, enters the mode that it asks for, and waits before the next try. */
+  async #handle(what: 'start' | 'read' | 'write' | 'settle', error: unknown, attempt: number): Promise<void> {
+    const { metrics, stream } = this.#options;
+    const fault = faultOf(error);
+    metrics.failed(what, fault, error);
+    if (isReply(error, 'NOGROUP')) {
+      metrics.groupGone();
+      await stream.createGroup().catch(() => undefined);
+    }
+    const halting = fault === 'operator' && (what === 'write' || what === 'start');
+    if (what === 'write' && !this.#stopping) this.#enter(halting ? 'HALTED' : 'WAITING', describe(error));
+    if (what === 'start') this.#problem = describe(error);
+    await this.#pause(halting ? HALTED_RETRY_MS : backoffMs(attempt, RETRY_FIRST_MS, RETRY_MAX_MS));
+    this.lastTurnAt = performance.now();
+  }
+
+  #recover(): void {
+    if (this.#mode === 'WAITING' || this.#mode === 'HALTED') this.#enter('READING', undefined);
+  }
+
+  #enter(mode: Mode, problem: string | undefined): void {
+    this.#problem = problem;
+    if (this.#mode === mode) return;
+    assert.ok(TRANSITIONS[this.#mode].includes(mode), `${this.#mode} can't become ${mode}`);
+    this.#options.log.info({ from: this.#mode, to: mode, problem }, 'mode');
+    this.#mode = mode;
+  }
+
+  /** Keeps what is held long from being taken over. A claim that is lost is somebody else's work now. */
+  async #renewClaims(): Promise<void> {
+    const heldSince = performance.now() - this.#options.claimMinIdleMs / 4;
+    for (const batch of this.#underWay.keys()) {
+      if (batch.readAt > heldSince) continue;
+      try {
+        const gone = await this.#options.stream.renew(batch.entries.map(({ id }) => id));
+        if (gone.length > 0)
+          this.#options.log.warn({ entries: gone.length }, 'claims taken over by another worker');
+      } catch (error) {
+        this.#options.metrics.failed('settle', faultOf(error), error);
+      }
+    }
+  }
+
+  /** Waits, but not past a stop. */
+  async #pause(ms: number): Promise<void> {
+    if (this.#stopping) return;
+    const { signal } = this.#stop;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(done, ms);
+      function done() {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', done);
+        resolve();
+      }
+      signal.addEventListener('abort', done);
+    });
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message || error.name : String(error);
+}

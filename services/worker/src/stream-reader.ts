@@ -1,0 +1,149 @@
+/**
+ * The worker's side of the stream: reading new entries, taking over those of dead consumers, renewing
+ * claims, settling.
+ *
+ * Two connections: an XREADGROUP that blocks would hold up every command behind it, so everything
+ * else goes over `control`.
+ */
+import { GROUP, type StreamClient, type StreamKeys } from '@sluice/event/stream';
+
+/** An entry as it was delivered to this consumer. */
+export interface Delivery {
+  readonly id: string;
+  readonly fields: { readonly [name: string]: string };
+  /** How often it was delivered to anyone, this time included. */
+  readonly deliveries: number;
+}
+
+/** Entries claimed at a time from dead consumers; small, since none of them can be trusted. */
+const RECLAIM_COUNT = 64;
+/** From this delivery on an entry is handed out alone: if it kills again, it kills alone. */
+const ISOLATE_FROM_DELIVERY = 3;
+
+export interface StreamReaderOptions {
+  readonly reading: StreamClient;
+  readonly control: StreamClient;
+  readonly keys: StreamKeys;
+  readonly consumer: string;
+  readonly claimMinIdleMs: number;
+}
+
+/** An entry that is claimed, but whose content hasn't been fetched. */
+interface Claimed {
+  readonly id: string;
+  readonly deliveredBefore: number;
+}
+
+export class StreamReader {
+  readonly #options: StreamReaderOptions;
+  #claimed: Claimed[] = [];
+  #cursor = '0-0';
+
+  constructor(options: StreamReaderOptions) {
+    this.#options = options;
+  }
+
+  /** Makes the group, and with it the stream, where they don't exist. From the start: nothing is skipped. */
+  async createGroup(): Promise<void> {
+    const { control, keys } = this.#options;
+    try {
+      await control.xGroupCreate(keys.stream, GROUP, '0', { MKSTREAM: true });
+    } catch (error) {
+      if (!isReply(error, 'BUSYGROUP')) throw error;
+    }
+  }
+
+  /** Up to `count` new entries; waits for the first one up to `blockMs`, or not at all. */
+  async read(count: number, blockMs: number | undefined): Promise<Delivery[]> {
+    const { reading, keys, consumer } = this.#options;
+    const options = blockMs === undefined ? { COUNT: count } : { COUNT: count, BLOCK: blockMs };
+    const reply = await reading.xReadGroup(GROUP, consumer, { key: keys.stream, id: '>' }, options);
+    const [stream] = (reply ?? []) as { messages: { id: string; message: Delivery['fields'] }[] }[];
+    return (stream?.messages ?? []).map(({ id, message }) => ({ id, fields: message, deliveries: 1 }));
+  }
+
+  /**
+   * Entries whose consumer hasn't renewed its claim in time, now this one's.
+   *
+   * @returns them, and the ids of those that were pending but are gone from the stream.
+   */
+  async reclaim(): Promise<{ deliveries: Delivery[]; vanished: readonly string[] }> {
+    const vanished = this.#claimed.length === 0 ? await this.#claim() : [];
+    const isolated = this.#claimed.findIndex(
+      ({ deliveredBefore }) => deliveredBefore >= ISOLATE_FROM_DELIVERY - 1,
+    );
+    const taken = this.#claimed.splice(
+      0,
+      isolated === 0 ? 1 : isolated === -1 ? this.#claimed.length : isolated,
+    );
+    if (taken.length === 0) return { deliveries: [], vanished };
+    return { deliveries: await this.#fetch(taken), vanished };
+  }
+
+  /** Whether reclaim() has more to hand out at once. */
+  get hasClaimed(): boolean {
+    return this.#claimed.length > 0 || this.#cursor !== '0-0';
+  }
+
+  /** @returns the ids that another consumer has taken over. */
+  renew(ids: readonly string[]): Promise<string[]> {
+    const { control, keys, consumer } = this.#options;
+    return control.renew(keys, consumer, ids);
+  }
+
+  /** Acknowledges, deletes and counts entries whose events are committed. */
+  settle(entries: readonly { id: string; n: number }[]): Promise<{ settled: number; lost: number }> {
+    return this.#options.control.settle(this.#options.keys, entries);
+  }
+
+  /** Takes this consumer out of the group, if it holds nothing. */
+  async leave(): Promise<void> {
+    await this.#options.control.removeConsumer(this.#options.keys, this.#options.consumer);
+  }
+
+  /** Takes consumers out of the group that have been silent for `silentMs` and hold nothing. */
+  async removeDeadConsumers(silentMs: number): Promise<void> {
+    const { control, keys, consumer: own } = this.#options;
+    for (const { name, idle, pending } of await control.xInfoConsumers(keys.stream, GROUP)) {
+      if (name !== own && pending === 0 && idle > silentMs) await control.removeConsumer(keys, name);
+    }
+  }
+
+  /** JUSTID: taking over counts no delivery; only fetching an entry does, right before it is worked on. */
+  async #claim(): Promise<readonly string[]> {
+    const { control, keys, consumer, claimMinIdleMs } = this.#options;
+    const reply = await control.xAutoClaimJustId(keys.stream, GROUP, consumer, claimMinIdleMs, this.#cursor, {
+      COUNT: RECLAIM_COUNT,
+    });
+    this.#cursor = reply.nextId;
+    this.#claimed = await Promise.all(
+      reply.messages.map(async (id) => {
+        const [pending] = await control.xPendingRange(keys.stream, GROUP, id, id, 1);
+        return { id, deliveredBefore: pending?.deliveriesCounter ?? 1 };
+      }),
+    );
+    return reply.deletedMessages;
+  }
+
+  async #fetch(claimed: readonly Claimed[]): Promise<Delivery[]> {
+    const { control, keys, consumer } = this.#options;
+    const ids = claimed.map(({ id }) => id);
+    const before = new Map(claimed.map(({ id, deliveredBefore }) => [id, deliveredBefore]));
+    const messages = await control.xClaim(keys.stream, GROUP, consumer, 0, ids);
+    const deliveries: Delivery[] = [];
+    for (const message of messages) {
+      if (message === null) continue;
+      deliveries.push({
+        id: message.id,
+        fields: message.message,
+        deliveries: (before.get(message.id) ?? 1) + 1,
+      });
+    }
+    return deliveries;
+  }
+}
+
+/** Whether Redis answered with this error code. */
+export function isReply(error: unknown, code: string): boolean {
+  return error instanceof Error && error.message.startsWith(code);
+}
