@@ -163,8 +163,8 @@ export interface StreamClientOptions {
   readonly name: string;
   /** A connection that says nothing for so long is dead. Must be above a blocking read's BLOCK. */
   readonly socketTimeoutMs: number;
-  /** Keeps an idle connection talking; absent for a client that blocks in reads. */
-  readonly pingIntervalMs?: number;
+  /** Keeps an idle connection talking, so that silence means that it is dead. */
+  readonly pingIntervalMs: number;
 }
 
 export type StreamClient = ReturnType<typeof createStreamClient>;
@@ -182,7 +182,7 @@ export function createStreamClient({ url, name, socketTimeoutMs, pingIntervalMs 
     scripts: { append, settle, renew, removeConsumer },
     disableOfflineQueue: true,
     maintNotifications: 'disabled',
-    ...(pingIntervalMs === undefined ? {} : { pingInterval: pingIntervalMs }),
+    pingInterval: pingIntervalMs,
     socket: {
       socketTimeout: socketTimeoutMs,
       connectTimeout: CONNECT_TIMEOUT_MS,

@@ -50,7 +50,8 @@ function fromText(text: string): number {
   const match = RFC_3339.exec(text);
   if (match === null) return Number.NaN;
   const [, year, month, day] = match;
-  if (Number(day) > daysIn(Number(year), Number(month))) return Number.NaN;
+  // Date.parse takes the 30th of February for the 2nd of March; every month has 28 days.
+  if (Number(day) > 28 && Number(day) > daysIn(Number(year), Number(month))) return Number.NaN;
   // A leap second has no place in epoch time; it counts as the second before it.
   return Date.parse(match[6] === '60' ? `${text.slice(0, 17)}59${text.slice(19)}` : text);
 }

@@ -1,28 +1,39 @@
 /** The routes of ingest: from a request to an answer. */
-import type { Readable } from 'node:stream';
+import type { IncomingMessage } from 'node:http';
 import { MISSING_REQUIRED } from '@sluice/event/event';
 import type { Health } from '@sluice/service/health';
 import { type Context, Hono } from 'hono';
 import { cors } from 'hono/cors';
-import { acceptEvent, type RefusalReason } from './accept.ts';
+import { acceptBatch, acceptEvent, type RefusalReason, receiptOf } from './accept.ts';
 import type { Outcome } from './appender.ts';
-import { readBody } from './body.ts';
+import { inflateBody, readBody } from './body.ts';
 
 /** The size that a body of one event may have. */
 const MAX_EVENT_BODY_BYTES = 64 * 1_024;
+/** The size that a body of many events may have, on the wire and inflated. */
+const MAX_BATCH_BODY_BYTES = 5 * 1_024 * 1_024;
+/** What a batch may be sent as: forms, images and the like are mistakes. */
+const BATCH_TYPE = /^(application\/(json|x-ndjson|ndjson|jsonl|x-jsonlines)|text\/plain)\b/i;
 /** Trackers on any site may post, without cookies; a preflight is remembered for a day. */
-const CORS = { origin: '*', allowMethods: ['POST'], allowHeaders: ['content-type'], maxAge: 86_400 };
+const CORS = {
+  origin: '*',
+  allowMethods: ['POST'],
+  allowHeaders: ['content-type', 'content-encoding'],
+  maxAge: 86_400,
+};
 /** On every answer. A plain object and no middleware: those cost a web Headers for each request. */
 const ANY_ORIGIN = { 'access-control-allow-origin': '*' };
 
-/** What `node:http` hands to a request: its body is read from here. */
-export type Bindings = { readonly incoming: Readable };
+/** What `node:http` hands to a request: its headers and body are read from here. */
+export type Bindings = {
+  readonly incoming: Pick<IncomingMessage, 'headers'> & import('node:stream').Readable;
+};
 type IngestContext = Context<{ Bindings: Bindings }>;
 
 export interface AppOptions {
-  /** Appends lines; never rejects. */
+  /** Appends lines, all or none; never rejects. */
   readonly append: (lines: readonly string[]) => Promise<Outcome>;
-  /** Called once for each request or event refused. */
+  /** Called for each reason with how many events or requests were refused for it. */
   readonly refused: (reason: RefusalReason, events: number) => void;
   /** Whole seconds after which a client may try again. */
   readonly retryAfterSeconds: () => number;
@@ -35,20 +46,24 @@ export interface AppOptions {
  * The HTTP API.
  *
  * @example
- * const incoming = Readable.from([Buffer.from('{"site_id":"site-1","event_type":"page_view"}')]);
+ * const body = Readable.from([Buffer.from('{"site_id":"site-1","event_type":"page_view"}')]);
+ * const incoming = Object.assign(body, { headers: {} });
  * const response = await createApp(options).request('/event', { method: 'POST' }, { incoming });
  * response.status; // 204 once the event is on disk
  */
 export function createApp(options: AppOptions): Hono<{ Bindings: Bindings }> {
   const app = new Hono<{ Bindings: Bindings }>();
   app.post('/event', (c) => postEvent(c, options));
+  app.post('/events', (c) => postEvents(c, options));
   app.options('*', cors(CORS));
   app.on('GET', ['/livez', '/readyz', '/metrics'], async (c) => {
     const probe = await options.health.answer(c.req.path);
     if (probe === undefined) return c.notFound();
     return c.body(probe.body, probe.status, { 'content-type': probe.type });
   });
-  app.all('/event', () => answer(405, { error: 'use POST' }, { allow: 'POST, OPTIONS' }));
+  app.on(['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE'], ['/event', '/events'], () =>
+    answer(405, { error: 'use POST' }, { allow: 'POST, OPTIONS' }),
+  );
   app.notFound(() => answer(404, { error: 'not found' }));
   return app;
 }
@@ -56,27 +71,71 @@ export function createApp(options: AppOptions): Hono<{ Bindings: Bindings }> {
 /** `POST /event`: 204 when the event is on disk. Any content type: trackers send JSON as text/plain. */
 async function postEvent(c: IngestContext, options: AppOptions): Promise<Response> {
   const body = await readBody(c.env.incoming, MAX_EVENT_BODY_BYTES);
-  if (!body.ok) {
-    options.refused(body.reason, 1);
-    if (body.reason === 'cut_off') return answer(400, { error: 'body cut off' });
-    // Closing spares reading what a client may still be sending.
-    return answer(
-      413,
-      { error: `body must have at most ${MAX_EVENT_BODY_BYTES} bytes` },
-      { connection: 'close' },
-    );
-  }
-  const accepted = acceptEvent(body.bytes.toString('utf8'), Date.now(), options.retentionDays);
+  if (!body.ok) return refuseBody(body.reason, MAX_EVENT_BODY_BYTES, options);
+  const accepted = acceptEvent(body.bytes.toString('utf8'), receiptOf(Date.now(), options.retentionDays));
   if (!accepted.ok) {
     options.refused(accepted.reason, 1);
-    const { error, field } = accepted;
-    return answer(400, field === undefined || error === MISSING_REQUIRED ? { error } : { error, field });
+    return answer(400, problemOf(accepted));
   }
   const outcome = await options.append([accepted.line]);
   if (outcome === 'appended') return new Response(null, { status: 204, headers: ANY_ORIGIN });
-  options.refused(outcome, 1);
-  const retryAfter = { 'retry-after': String(options.retryAfterSeconds()) };
-  return answer(503, { error: 'failed to push to queue' }, retryAfter);
+  return refuseForNow(outcome, 1, options);
+}
+
+/** `POST /events`: 202 when all events that aren't listed are on disk; 400 when there are none. */
+async function postEvents(c: IngestContext, options: AppOptions): Promise<Response> {
+  const { headers } = c.env.incoming;
+  const type = headers['content-type'];
+  if (type !== undefined && !BATCH_TYPE.test(type)) return refuseBody('unsupported_type', 0, options);
+  const body = await readBody(c.env.incoming, MAX_BATCH_BODY_BYTES);
+  if (!body.ok) return refuseBody(body.reason, MAX_BATCH_BODY_BYTES, options);
+  const inflated = await inflateBody(body.bytes, headers['content-encoding'], MAX_BATCH_BODY_BYTES);
+  if (!inflated.ok) return refuseBody(inflated.reason, MAX_BATCH_BODY_BYTES, options);
+  const batch = acceptBatch(inflated.bytes.toString('utf8'), receiptOf(Date.now(), options.retentionDays));
+  if (!batch.ok) {
+    options.refused(batch.reason, 1);
+    return answer(batch.reason === 'too_many_events' ? 413 : 400, { error: batch.error });
+  }
+  for (const { reason } of batch.rejected) options.refused(reason, 1);
+  const rejected = batch.rejected.map((event) => ({ index: event.index, ...problemOf(event) }));
+  if (batch.lines.length === 0) return answer(400, { accepted: 0, rejected });
+  const outcome = await options.append(batch.lines);
+  if (outcome !== 'appended') return refuseForNow(outcome, batch.lines.length, options);
+  return answer(202, { accepted: batch.lines.length, rejected });
+}
+
+/** What a client is told of an event that was not taken. */
+function problemOf({ error, field }: { error: string; field?: string }): object {
+  // The original's words stand alone in its answer; its users compare the whole body.
+  return field === undefined || error === MISSING_REQUIRED ? { error } : { error, field };
+}
+
+/** Nothing was appended, or nobody knows: 503, and when to try again. */
+function refuseForNow(
+  reason: 'unavailable' | 'backlog_full',
+  events: number,
+  { refused, retryAfterSeconds }: AppOptions,
+): Response {
+  refused(reason, events);
+  return answer(503, { error: 'failed to push to queue' }, { 'retry-after': String(retryAfterSeconds()) });
+}
+
+function refuseBody(
+  reason: 'too_large' | 'cut_off' | 'unsupported_type',
+  maxBytes: number,
+  { refused }: AppOptions,
+): Response {
+  refused(reason, 1);
+  // Closing the connection spares reading what a client may still be sending.
+  const close = { connection: 'close' };
+  switch (reason) {
+    case 'too_large':
+      return answer(413, { error: `body must have at most ${maxBytes} bytes` }, close);
+    case 'cut_off':
+      return answer(400, { error: 'body is cut off or not what its encoding says' }, close);
+    case 'unsupported_type':
+      return answer(415, { error: 'send JSON or NDJSON, plain or with content-encoding gzip' }, close);
+  }
 }
 
 function answer(status: number, body: object, headers: Record<string, string> = {}): Response {

@@ -5,6 +5,8 @@
  * the whole of the rest takes 40; and a limit that trusts content-length says nothing of chunks.
  */
 import type { Readable } from 'node:stream';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
 
 export type Body =
   | { readonly ok: true; readonly bytes: Buffer }
@@ -43,4 +45,32 @@ export function readBody(incoming: Readable, maxBytes: number): Promise<Body> {
     incoming.on('error', () => resolve({ ok: false, reason: 'cut_off' }));
     incoming.on('close', () => resolve({ ok: false, reason: 'cut_off' }));
   });
+}
+
+/** What `encoding` names, undone: nothing, or gzip. */
+export type Inflated =
+  | { readonly ok: true; readonly bytes: Buffer }
+  | { readonly ok: false; readonly reason: 'too_large' | 'cut_off' | 'unsupported_type' };
+
+const inflate = promisify(gunzip);
+
+/**
+ * Undoes `content-encoding`. Inflating stops at the limit, so a bomb costs no more than a full batch.
+ *
+ * @param encoding the header's value, `undefined` without one.
+ * @param maxBytes of the body when inflated.
+ */
+export async function inflateBody(
+  bytes: Buffer,
+  encoding: string | undefined,
+  maxBytes: number,
+): Promise<Inflated> {
+  if (encoding === undefined || encoding === 'identity') return { ok: true, bytes };
+  if (encoding.toLowerCase() !== 'gzip') return { ok: false, reason: 'unsupported_type' };
+  try {
+    return { ok: true, bytes: await inflate(bytes, { maxOutputLength: maxBytes }) };
+  } catch (error) {
+    const tooLarge = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
+    return { ok: false, reason: tooLarge ? 'too_large' : 'cut_off' };
+  }
 }

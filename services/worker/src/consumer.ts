@@ -250,7 +250,9 @@ export class Consumer {
     this.#problem = problem;
     if (this.#mode === mode) return;
     assert.ok(TRANSITIONS[this.#mode].includes(mode), `${this.#mode} can't become ${mode}`);
-    this.#options.log.info({ from: this.#mode, to: mode, problem }, 'mode');
+    // Under a fault the first two alternate many times a second; the fault itself is told, throttled.
+    const level = mode === 'READING' || mode === 'WAITING' ? 'debug' : 'info';
+    this.#options.log[level]({ from: this.#mode, to: mode, problem }, 'mode');
     this.#mode = mode;
   }
 

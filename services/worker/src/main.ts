@@ -13,10 +13,12 @@ import { ensurePartitions, startUpkeep } from './upkeep.ts';
 import { createWorkerMetrics } from './worker-metrics.ts';
 import { Writer } from './writer.ts';
 
-/** Above the second that a read blocks. */
-const READ_SILENCE_MS = 3_000;
+/** A Redis that says nothing for so long is taken for dead; it is asked several times meanwhile. */
 const REDIS_SILENCE_MS = 2_000;
 const REDIS_PING_MS = 500;
+/** A read blocks for a second, and a ping waits behind it. */
+const READ_SILENCE_MS = 3_000;
+const READ_PING_MS = 1_000;
 const CLOSE_GRACE_MS = 2_000;
 /** A connection beyond the writers', so that upkeep never waits behind a batch. */
 const UPKEEP_CONNECTIONS = 1;
@@ -31,15 +33,14 @@ await runService('worker', async ({ log, fail, onStop }) => {
   const registry = createRegistry('worker');
   const health = new Health('worker', registry);
   const metrics = createWorkerMetrics(registry, log);
-  const client = (name: string, socketTimeoutMs: number, pingIntervalMs?: number) => {
-    const ping = pingIntervalMs === undefined ? {} : { pingIntervalMs };
-    const created = createStreamClient({ url: config.REDIS_URL, name, socketTimeoutMs, ...ping });
+  const client = (name: string, socketTimeoutMs: number, pingIntervalMs: number) => {
+    const created = createStreamClient({ url: config.REDIS_URL, name, socketTimeoutMs, pingIntervalMs });
     created.on('error', (error) => metrics.failed('read', 'transient', error));
     created.on('terminated', (error) => fail('Redis refused the connection for good', error));
     created.connect().catch((error: unknown) => fail('could not connect to Redis', error));
     return created;
   };
-  const reading = client('sluice-worker-read', READ_SILENCE_MS);
+  const reading = client('sluice-worker-read', READ_SILENCE_MS, READ_PING_MS);
   const control = client('sluice-worker', REDIS_SILENCE_MS, REDIS_PING_MS);
   const stream = new StreamReader({
     reading,

@@ -34,7 +34,8 @@ export function faultOf(error: unknown): Fault {
   const state = sqlstateOf(error);
   if (state === undefined) {
     // A defect of ours must not be tried again in silence for ever.
-    if (error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError) return 'operator';
+    if (error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError)
+      return 'operator';
     // The socket, a name look-up, a deadline, or postgres.js giving up a connection.
     return 'transient';
   }
