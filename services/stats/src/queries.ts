@@ -1,0 +1,53 @@
+/** What the reports read: the kept counts, never the events. */
+import postgres from 'postgres';
+
+/** The figures of one site's UTC day. */
+export interface DayFigures {
+  readonly events: number;
+  readonly visitors: number;
+  /** The most viewed, then by name. */
+  readonly paths: readonly { readonly path: string; readonly views: number }[];
+}
+
+const CONNECT_TIMEOUT_S = 3;
+const RECONNECT_MAX_S = 1;
+
+/** @param connections reports computed at once. */
+export function connectDatabase(url: string, connections: number): postgres.Sql {
+  return postgres(url, {
+    max: connections,
+    fetch_types: false,
+    connect_timeout: CONNECT_TIMEOUT_S,
+    backoff: (retries: number) => Math.min(RECONNECT_MAX_S, 0.05 * 2 ** Math.min(retries, 10)),
+    onnotice: () => undefined,
+    connection: { application_name: 'sluice-stats' },
+  });
+}
+
+/**
+ * One statement, so one snapshot: the three figures fit together.
+ *
+ * @param day a UTC day as YYYY-MM-DD.
+ * @param topPaths how many paths.
+ */
+export async function dayFigures(
+  sql: postgres.Sql,
+  siteId: string,
+  day: string,
+  topPaths: number,
+): Promise<DayFigures> {
+  const rows = await sql<{ events: string; visitors: string; paths: DayFigures['paths'] }[]>`
+    SELECT
+      (SELECT coalesce(sum(events), 0) FROM hourly_counts
+       WHERE site_id = ${siteId} AND hour >= ${day}::date::timestamp AT TIME ZONE 'UTC'
+         AND hour < (${day}::date + 1)::timestamp AT TIME ZONE 'UTC') AS events,
+      (SELECT coalesce(sum(visitors), 0) FROM daily_visitor_counts
+       WHERE site_id = ${siteId} AND day = ${day}::date) AS visitors,
+      (SELECT coalesce(json_agg(top), '[]') FROM
+        (SELECT path, sum(views) AS views FROM daily_paths
+         WHERE site_id = ${siteId} AND day = ${day}::date
+         GROUP BY path ORDER BY sum(views) DESC, path LIMIT ${topPaths}) AS top) AS paths`;
+  const [row] = rows;
+  if (row === undefined) throw new Error('a query without FROM answered no row');
+  return { events: Number(row.events), visitors: Number(row.visitors), paths: row.paths };
+}
