@@ -50,6 +50,8 @@ export interface ConsumerOptions {
   readonly stream: StreamReader;
   readonly writer: Writer;
   readonly deadLetters: DeadLetters;
+  /** Resolves once Redis has been reached; waiting for it is no fault. */
+  readonly connected: Promise<unknown>;
   /** Resolves when Postgres can store events: reachable, migrated, with partitions. */
   readonly prepare: () => Promise<void>;
   readonly metrics: WorkerMetrics;
@@ -90,6 +92,7 @@ export class Consumer {
   async run(): Promise<void> {
     const renewal = setInterval(() => void this.#renewClaims(), this.#options.claimMinIdleMs / 3);
     try {
+      await Promise.race([this.#options.connected, this.#stopped]);
       await this.#untilDone('start', async () => {
         await this.#options.stream.createGroup();
         await this.#options.prepare();
@@ -108,6 +111,14 @@ export class Consumer {
     if (this.#stopping) return;
     this.#enter('DRAINING', 'stopping');
     this.#stop.abort();
+  }
+
+  get #stopped(): Promise<void> {
+    const { signal } = this.#stop;
+    return new Promise((resolve) => {
+      if (signal.aborted) resolve();
+      else signal.addEventListener('abort', () => resolve(), { once: true });
+    });
   }
 
   get #stopping(): boolean {
@@ -216,13 +227,14 @@ export class Consumer {
    */
   async #untilDone(what: 'start' | 'read' | 'write' | 'settle', step: () => Promise<void>): Promise<boolean> {
     for (let attempt = 1; ; attempt += 1) {
+      // Work in hand is tried once even then: a stop finishes what it can.
+      if (this.#stopping && (attempt > 1 || what === 'start')) return false;
       try {
         await step();
         return true;
       } catch (error) {
         await this.#handle(what, error, attempt);
       }
-      if (this.#stopping) return false;
     }
   }
 

@@ -37,11 +37,19 @@ await runService('worker', async ({ log, fail, onStop }) => {
     const created = createStreamClient({ url: config.REDIS_URL, name, socketTimeoutMs, pingIntervalMs });
     created.on('error', (error) => metrics.failed('read', 'transient', error));
     created.on('terminated', (error) => fail('Redis refused the connection for good', error));
-    created.connect().catch((error: unknown) => fail('could not connect to Redis', error));
-    return created;
+    const connected = created.connect().catch((error: unknown) => fail('could not connect to Redis', error));
+    return { client: created, connected };
   };
-  const reading = client('sluice-worker-read', READ_SILENCE_MS, READ_PING_MS);
-  const control = client('sluice-worker', REDIS_SILENCE_MS, REDIS_PING_MS);
+  const { client: reading, connected: readingConnected } = client(
+    'sluice-worker-read',
+    READ_SILENCE_MS,
+    READ_PING_MS,
+  );
+  const { client: control, connected: controlConnected } = client(
+    'sluice-worker',
+    REDIS_SILENCE_MS,
+    REDIS_PING_MS,
+  );
   const stream = new StreamReader({
     reading,
     control,
@@ -60,6 +68,7 @@ await runService('worker', async ({ log, fail, onStop }) => {
     stream,
     writer: new Writer(database, deadLetters),
     deadLetters,
+    connected: Promise.all([readingConnected, controlConnected]),
     prepare: () => ensurePartitions(database),
     metrics,
     log,
