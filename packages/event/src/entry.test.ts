@@ -11,7 +11,8 @@ function changed(fields: object): string {
   return JSON.stringify({ ...(JSON.parse(LINE) as object), ...fields });
 }
 
-const DEEP = LINE.replace('{"plan":"pro"}', `${'['.repeat(100_000)}${']'.repeat(100_000)}`);
+/** Keys like array indices take JSON.stringify off its iterative path, onto the stack. */
+const DEEP = LINE.replace('{"plan":"pro"}', `${'{"1":'.repeat(30_000)}1${'}'.repeat(30_000)}`);
 
 const entryOf = (...lines: string[]) => readEntry({ n: String(lines.length), events: lines.join('\n') });
 
@@ -58,12 +59,13 @@ describe('an entry', () => {
     ['a time after the last', changed({ timestamp: 8_640_000_000_000_001 }), 'timestamp is not a time'],
     ['1e400', LINE.replace(/"timestamp":\d+/, '"timestamp":1e400'), 'timestamp is not a time'],
     ['null for the receipt', changed({ received_at: null }), 'received_at is not a time'],
-    ['properties 100,000 levels deep', DEEP, 'properties are nested too deeply'],
-    ...OPTIONAL_TEXTS.map(
-      (field) => [`a number for ${field}`, changed({ [field]: 1 }), `${field} is not a string`] as const,
-    ),
+    ['properties 30,000 levels deep', DEEP, 'properties are nested too deeply'],
   ])('names what is wrong with a line: %s', (_, payload, problem) => {
     expect(entryOf(payload)).toEqual({ n: 1, events: [], broken: [{ payload, problem }] });
+  });
+
+  it.each(OPTIONAL_TEXTS)('names %s when it is not a string', (field) => {
+    expect(entryOf(changed({ [field]: 1 })).broken).toMatchObject([{ problem: `${field} is not a string` }]);
   });
 
   it('keeps the good lines beside a broken one', () => {
@@ -110,7 +112,7 @@ describe('whatever the JSON', () => {
       }),
       { numRuns: 500 },
     );
-    console.log('TAKEN', taken);
+
     expect(taken).toBeGreaterThan(100);
   });
 

@@ -110,6 +110,9 @@ return {settling, lost}`,
 /**
  * Renews a consumer's claim on entries that it still holds, without counting a delivery.
  *
+ * An entry that was trimmed while pending stays as it is: claiming it would end its being pending,
+ * and then settling it would count nothing.
+ *
  * KEYS stream. ARGV group, consumer, ids. Answers the ids that it no longer holds.
  */
 const renew = defineScript({
@@ -119,7 +122,7 @@ local gone = {}
 for i = 3, #ARGV do
   if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2]) == 0 then
     gone[#gone + 1] = ARGV[i]
-  else
+  elseif #redis.call('XRANGE', KEYS[1], ARGV[i], ARGV[i]) > 0 then
     redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'JUSTID')
   end
 end

@@ -40,6 +40,8 @@ export function readConfig<const S extends v.ObjectSchema<v.ObjectEntries, undef
   if (!parsed.success) {
     for (const issue of parsed.issues) {
       const name = v.getDotPath(issue) ?? 'environment';
+      // It is named already, by its file.
+      if (problems.some((problem) => problem.startsWith(`${name}_FILE `))) continue;
       problems.push(given[name] === undefined ? `${name} is required` : `${name} ${issue.message}`);
     }
   }

@@ -1,12 +1,12 @@
 /**
  * A `node:http` server that is hard to hold open: limits on headers and time, and a close that ends.
  *
- * Closing answers what is under way with `Connection: close`, so that keep-alive clients go
- * elsewhere, and ends the rest at the deadline; `server.close()` alone would wait for as long as a
- * busy client keeps asking.
+ * Closing answers what is under way, and the next request of each connection with `Connection: close`,
+ * so that keep-alive clients go elsewhere; then it ends what is idle, and at the deadline the rest.
+ * `server.close()` alone would reset busy clients between two of their requests.
  */
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, Server as NetServer } from 'node:net';
 import type { Health } from './health.ts';
 
 /** Long enough for a slow mobile client's 64 KiB, short enough that a thousand silent ones are gone soon. */
@@ -17,6 +17,9 @@ const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 const MAX_HEADER_BYTES = 16 * 1024;
 /** What a request under way gets when the server closes. */
 const CLOSE_GRACE_MS = 5_000;
+/** A busy client asks again within a round trip; who says nothing for so long is idle. */
+const IDLE_GRACE_MS = 500;
+const SWEEP_INTERVAL_MS = 50;
 
 /** The limits, for whoever creates the server. */
 export const serverOptions: ServerOptions = {
@@ -41,15 +44,22 @@ export async function listen(server: Server, host: string, wantedPort: number): 
 
 /** Stops taking connections, lets requests under way end, then closes what is left. */
 export async function closeServer(server: Server, graceMs = CLOSE_GRACE_MS): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   // Ahead of every other listener, so that the header is set before the answer is written.
   server.prependListener('request', (_request, response) => response.setHeader('connection', 'close'));
-  server.closeIdleConnections();
-  const sweep = setInterval(() => server.closeIdleConnections(), 50);
+  // A net.Server's close: that of http.Server ends each connection that is between two requests, and
+  // with it the request that is on its way.
+  const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
+  let sweep: NodeJS.Timeout | undefined;
+  const silent = setTimeout(() => {
+    sweep = setInterval(() => server.closeIdleConnections(), SWEEP_INTERVAL_MS);
+  }, IDLE_GRACE_MS);
   const cutOff = setTimeout(() => server.closeAllConnections(), graceMs);
   await closed;
+  clearTimeout(silent);
   clearInterval(sweep);
   clearTimeout(cutOff);
+  // Nothing is left to close but the timer of the limits.
+  server.close();
 }
 
 /** A server for the probes alone, for services that have no other HTTP. */

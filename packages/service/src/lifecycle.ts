@@ -65,10 +65,11 @@ export async function runService(name: string, start: (service: Service) => Prom
 }
 
 /** Runs the steps, last first, and tells whether all of them succeeded in time. */
-async function stopInOrder(steps: readonly Step[], log: Log): Promise<boolean> {
+async function stopInOrder(steps: Step[], log: Log): Promise<boolean> {
   let clean = true;
   const inTime = deadline(STOP_DEADLINE_MS);
-  for (const step of steps.toReversed()) {
+  // Popped, so that what a start still under way adds is stopped as well.
+  for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
     try {
       await Promise.race([step.run(), inTime]);
     } catch (error) {
@@ -82,7 +83,8 @@ async function stopInOrder(steps: readonly Step[], log: Log): Promise<boolean> {
 
 function deadline(ms: number): Promise<never> {
   const late = new Promise<never>((_, reject) => {
-    setTimeout(() => reject(new Error(`not stopped within ${ms} ms`)), ms).unref();
+    // Not unref'd: a step that waits for nothing that holds the process would end it as if all were well.
+    setTimeout(() => reject(new Error(`not stopped within ${ms} ms`)), ms);
   });
   late.catch(() => undefined);
   return late;

@@ -1,0 +1,64 @@
+/** The stream as Redis has it, read with plain commands and names: nothing of the product's code. */
+import { createClient } from 'redis';
+
+const STREAM = 'sluice:events';
+const GROUP = 'workers';
+
+export interface Backlog {
+  /** Events, as the counters have them. */
+  readonly accepted: number;
+  readonly settled: number;
+  readonly lost: number;
+  /** Entries in the stream. */
+  readonly entries: number;
+  /** Entries delivered and not acknowledged. */
+  readonly pending: number;
+}
+
+/** One look, over a connection of its own. Rejects when Redis doesn't answer. */
+export async function readBacklog(redisUrl: string): Promise<Backlog> {
+  return withRedis(redisUrl, async (client) => {
+    const [accepted, settled, lost] = await client.mGet([
+      `${STREAM}:accepted`,
+      `${STREAM}:settled`,
+      `${STREAM}:lost`,
+    ]);
+    return {
+      accepted: Number(accepted ?? 0),
+      settled: Number(settled ?? 0),
+      lost: Number(lost ?? 0),
+      entries: await client.xLen(STREAM),
+      pending: await pendingOf(client),
+    };
+  });
+}
+
+export type RedisClient = ReturnType<typeof createPlainClient>;
+
+/** Runs commands over a connection of their own. */
+export async function withRedis<T>(redisUrl: string, work: (client: RedisClient) => Promise<T>): Promise<T> {
+  const client = createPlainClient(redisUrl);
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    client.destroy();
+  }
+}
+
+function createPlainClient(url: string) {
+  return createClient({
+    url,
+    disableOfflineQueue: true,
+    socket: { reconnectStrategy: false, connectTimeout: 1_000, socketTimeout: 5_000 },
+  });
+}
+
+async function pendingOf(client: RedisClient): Promise<number> {
+  const groups = await client.xInfoGroups(STREAM).catch((error: unknown) => {
+    if (error instanceof Error && error.message.includes('no such key')) return [];
+    throw error;
+  });
+  return groups.find(({ name }) => name === GROUP)?.pending ?? 0;
+}

@@ -1,0 +1,20 @@
+/** What the suite takes from its environment. */
+
+/** The seed to repeat, `undefined` when none was given. @throws when SEED is not a whole number below 2³². */
+export function givenSeed(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): number | undefined {
+  const text = env['SEED'];
+  if (!text) return undefined;
+  const seed = Number(text);
+  if (!Number.isInteger(seed) || seed < 0 || seed > 0xffff_ffff) {
+    throw new Error('SEED must be a whole number from 0 to 4294967295');
+  }
+  return seed;
+}
+
+/** All that a process under test inherits; a REDIS_URL or PORT of ours must not reach it. */
+export function inheritedEnvironment(): Record<string, string> {
+  const path = process.env['PATH'];
+  return path === undefined ? {} : { PATH: path };
+}

@@ -1,0 +1,51 @@
+/** Places in the services where a test lets them die or wait, as rewrites of their source. */
+import type { Rewrite } from './instrument.ts';
+
+const KILL = "process.kill(process.pid, 'SIGKILL')";
+
+/** The message of the line that a worker logs when it waits in pausedInCopy(). */
+export const PAUSED_IN_COPY = 'failpoint: paused in COPY';
+
+/** Runs `code` when this place in the source is passed for the `nth` time in the life of a process. */
+function onPass(nth: number, code: string): string {
+  return `if ((globalThis.passes = (globalThis.passes ?? 0) + 1) === ${nth}) { ${code}; }`;
+}
+
+/** A worker kills itself when its `nth` batch is committed, before it settles it. */
+export function killedAfterCommit(nth: number): Rewrite {
+  const find = 'if (!stored) return;';
+  return { file: 'services/worker/src/consumer.ts', find, replace: `${find} ${onPass(nth, KILL)}` };
+}
+
+/** A worker kills itself when the rows of its `nth` COPY are with the server, but not their end. */
+export function killedInCopy(nth: number): Rewrite {
+  return inCopy(nth, KILL);
+}
+
+/** A worker waits for `ms` at that place, and says so in its log: PAUSED_IN_COPY. */
+export function pausedInCopy(nth: number, ms: number): Rewrite {
+  const line = JSON.stringify(JSON.stringify({ msg: PAUSED_IN_COPY }));
+  return inCopy(nth, `console.log(${line}); await new Promise((resolve) => setTimeout(resolve, ${ms}))`);
+}
+
+/** A worker kills itself when it looks into an entry that holds `text`. */
+export function killedByEntry(text: string): Rewrite {
+  return {
+    file: 'services/worker/src/batch.ts',
+    find: ': readEntry(fields);',
+    replace: `: (String(fields['events']).includes(${JSON.stringify(text)}) && ${KILL}, readEntry(fields));`,
+  };
+}
+
+/** Time for what was written to the socket to reach the server. */
+const ON_ITS_WAY_MS = 50;
+
+function inCopy(nth: number, code: string): Rewrite {
+  const find = 'stream.end();';
+  const wait = `await new Promise((resolve) => setTimeout(resolve, ${ON_ITS_WAY_MS}))`;
+  return {
+    file: 'services/worker/src/database.ts',
+    find,
+    replace: `${onPass(nth, `${wait}; ${code}`)} ${find}`,
+  };
+}

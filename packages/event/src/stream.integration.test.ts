@@ -1,0 +1,271 @@
+import assert from 'node:assert/strict';
+import { describe, expect, it, vi } from 'vitest';
+import { GROUP, type NewEntry, type StreamClient, type StreamKeys, streamKeys } from './stream.ts';
+import {
+  connected,
+  counters,
+  newKeys,
+  openStream,
+  ownRedis,
+  readAll,
+  unconnected,
+} from './testing/stream.ts';
+
+const NO_LIMIT = 1_000_000;
+/** An entry that says it has `n` events; no script looks inside. */
+const entry = (n: number, events = `${n} events`): NewEntry => ({ n, events });
+const pendingOf = (client: StreamClient, { stream }: StreamKeys) =>
+  client.xPendingRange(stream, GROUP, '-', '+', 100);
+
+it('the keys of a stream with a hash tag stay on one shard', () => {
+  expect(streamKeys('sluice:events:{7}')).toEqual({
+    stream: 'sluice:events:{7}',
+    accepted: 'sluice:events:{7}:accepted',
+    settled: 'sluice:events:{7}:settled',
+    lost: 'sluice:events:{7}:lost',
+  });
+});
+
+describe('append', () => {
+  it('adds entries in their order and counts their events', async () => {
+    const { client, keys } = await openStream();
+    expect(await client.append(keys, NO_LIMIT, [entry(2), entry(3)])).toEqual({
+      added: true,
+      accepted: 5,
+      settled: 0,
+    });
+    expect(await client.xRange(keys.stream, '-', '+')).toMatchObject([
+      { message: { n: '2', events: '2 events' } },
+      { message: { n: '3', events: '3 events' } },
+    ]);
+  });
+
+  it('fills the backlog up to the limit, and adds nothing of what would pass it', async () => {
+    const { client, keys } = await openStream();
+    expect(await client.append(keys, 10, [entry(5), entry(6)])).toMatchObject({ added: false, accepted: 0 });
+    expect(await client.xLen(keys.stream)).toBe(0);
+    expect(await client.append(keys, 10, [entry(4), entry(6)])).toMatchObject({ added: true, accepted: 10 });
+    expect(await client.append(keys, 10, [entry(1)])).toEqual({ added: false, accepted: 10, settled: 0 });
+    expect(await client.xLen(keys.stream)).toBe(2);
+  });
+
+  it('has room again for as many events as were settled', async () => {
+    const { client, keys } = await openStream();
+    await client.append(keys, 10, [entry(4), entry(6)]);
+    const [first] = await readAll(client, keys, 'a');
+    await client.settle(keys, first === undefined ? [] : [first]);
+    expect(await client.append(keys, 10, [entry(5)])).toMatchObject({ added: false });
+    expect(await client.append(keys, 10, [entry(4)])).toEqual({ added: true, accepted: 14, settled: 4 });
+  });
+
+  it('counts exactly and keeps the limit when many append at once', async () => {
+    const { client, keys } = await openStream();
+    const other = await connected();
+    const sizes = Array.from({ length: 200 }, (_, at) => (at % 7) + 1);
+    const replies = await Promise.all(
+      sizes.map((n, at) => (at % 2 === 0 ? client : other).append(keys, 500, [entry(n)])),
+    );
+    const added = sizes.filter((_, at) => replies[at]?.added).reduce((sum, n) => sum + n, 0);
+    expect(added).toBeGreaterThan(500 - 7);
+    expect(added).toBeLessThanOrEqual(500);
+    expect(await counters(client, keys)).toEqual({ accepted: added, settled: 0, lost: 0 });
+    const entries = await client.xRange(keys.stream, '-', '+');
+    expect((entries ?? []).reduce((sum, { message }) => sum + Number(message['n']), 0)).toBe(added);
+  });
+});
+
+describe('settle', () => {
+  it('acknowledges, deletes and counts', async () => {
+    const { client, keys } = await openStream();
+    await client.append(keys, NO_LIMIT, [entry(2), entry(3), entry(4)]);
+    const [first, second] = await readAll(client, keys, 'a');
+    expect(
+      await client.settle(
+        keys,
+        [first, second].filter((read) => read !== undefined),
+      ),
+    ).toEqual({
+      settled: 5,
+      lost: 0,
+    });
+    expect(await client.xLen(keys.stream)).toBe(1);
+    expect(await pendingOf(client, keys)).toHaveLength(1);
+    expect(await counters(client, keys)).toEqual({ accepted: 9, settled: 5, lost: 0 });
+  });
+
+  it('counts each entry once when two settle it at once', async () => {
+    const { client, keys } = await openStream();
+    const other = await connected();
+    await client.append(
+      keys,
+      NO_LIMIT,
+      Array.from({ length: 50 }, () => entry(3)),
+    );
+    const entries = await readAll(client, keys, 'a');
+    const replies = await Promise.all(
+      entries.flatMap((read) => [client.settle(keys, [read]), other.settle(keys, [read])]),
+    );
+    expect(replies.map(({ settled }) => settled).sort()).toEqual([
+      ...Array(50).fill(0),
+      ...Array(50).fill(3),
+    ]);
+    expect(await counters(client, keys)).toEqual({ accepted: 150, settled: 150, lost: 0 });
+  });
+
+  it('counts an entry that was trimmed while it was pending, once', async () => {
+    const { client, keys } = await openStream();
+    await client.append(keys, NO_LIMIT, [entry(3), entry(4)]);
+    const entries = await readAll(client, keys, 'a');
+    await client.xTrim(keys.stream, 'MAXLEN', 0);
+    expect(await client.settle(keys, entries)).toEqual({ settled: 7, lost: 0 });
+    expect(await client.settle(keys, entries)).toEqual({ settled: 0, lost: 0 });
+    expect(await counters(client, keys)).toEqual({ accepted: 7, settled: 7, lost: 0 });
+  });
+
+  it('counts what vanished unread as lost, once, so that no backlog is left', async () => {
+    const { client, keys } = await openStream();
+    await client.append(keys, NO_LIMIT, [entry(3), entry(4)]);
+    await client.xTrim(keys.stream, 'MAXLEN', 0);
+    expect(await client.settle(keys, [])).toEqual({ settled: 0, lost: 7 });
+    expect(await client.settle(keys, [])).toEqual({ settled: 0, lost: 0 });
+    expect(await counters(client, keys)).toEqual({ accepted: 7, settled: 7, lost: 7 });
+  });
+
+  it('counts the stream deleted with its group as lost, and goes on with a new one', async () => {
+    const { client, keys } = await openStream();
+    await client.append(keys, NO_LIMIT, [entry(3)]);
+    const held = await readAll(client, keys, 'a');
+    await client.del(keys.stream);
+    expect(await client.settle(keys, [])).toEqual({ settled: 0, lost: 3 });
+    expect(await client.settle(keys, held)).toEqual({ settled: 0, lost: 0 });
+    expect(await client.append(keys, NO_LIMIT, [entry(5)])).toEqual({ added: true, accepted: 8, settled: 3 });
+  });
+
+  it('takes back from the lost what a holder settles later', async () => {
+    const { client, keys } = await openStream();
+    await client.append(keys, NO_LIMIT, [entry(3), entry(4)]);
+    const held = await readAll(client, keys, 'a');
+    await client.append(keys, NO_LIMIT, [entry(5)]);
+    await client.xTrim(keys.stream, 'MAXLEN', 0);
+    expect(await client.settle(keys, [])).toEqual({ settled: 0, lost: 12 });
+    expect(await client.settle(keys, held)).toEqual({ settled: 7, lost: -7 });
+    expect(await counters(client, keys)).toEqual({ accepted: 12, settled: 12, lost: 5 });
+  });
+
+  it('works when Redis is at maxmemory, and makes room', async () => {
+    const redis = await ownRedis({ settings: { maxmemory: '6mb' } });
+    const { client, keys } = await openStream(redis.url);
+    const large = entry(1, 'x'.repeat(256 * 1_024));
+    const fill = async () => {
+      for (let at = 0; at < 100; at += 1) await client.append(keys, NO_LIMIT, [large]);
+    };
+    await expect(fill()).rejects.toThrow(/^OOM/);
+    const { accepted } = await counters(client, keys);
+    expect(await client.xLen(keys.stream)).toBe(accepted);
+    expect(await client.settle(keys, await readAll(client, keys, 'a'))).toEqual({
+      settled: accepted,
+      lost: 0,
+    });
+    expect(await client.append(keys, NO_LIMIT, [large])).toMatchObject({ added: true });
+  });
+});
+
+describe('renew', () => {
+  const idleOf = async (client: StreamClient, keys: StreamKeys) =>
+    (await pendingOf(client, keys)).map(({ millisecondsSinceLastDelivery }) => millisecondsSinceLastDelivery);
+
+  it('makes a claim young again and leaves the delivery count alone', async () => {
+    const { client, keys } = await openStream();
+    await client.append(keys, NO_LIMIT, [entry(1), entry(1)]);
+    const ids = (await readAll(client, keys, 'a')).map(({ id }) => id);
+    await vi.waitFor(async () => expect(Math.min(...(await idleOf(client, keys)))).toBeGreaterThan(200));
+    expect(await client.renew(keys, 'a', ids)).toEqual([]);
+    expect(Math.max(...(await idleOf(client, keys)))).toBeLessThan(200);
+    expect(await pendingOf(client, keys)).toMatchObject([
+      { consumer: 'a', deliveriesCounter: 1 },
+      { consumer: 'a', deliveriesCounter: 1 },
+    ]);
+  });
+
+  it('names what it no longer holds: taken over or settled', async () => {
+    const { client, keys } = await openStream();
+    await client.append(keys, NO_LIMIT, [entry(1), entry(1), entry(1)]);
+    const [kept, taken, settled] = (await readAll(client, keys, 'a')).map(({ id }) => id);
+    assert(kept && taken && settled);
+    await client.xClaim(keys.stream, GROUP, 'b', 0, taken);
+    await client.settle(keys, [{ id: settled, n: 1 }]);
+    expect(await client.renew(keys, 'a', [kept, taken, settled])).toEqual([taken, settled]);
+    expect(await pendingOf(client, keys)).toMatchObject([
+      { id: kept, consumer: 'a' },
+      { id: taken, consumer: 'b' },
+    ]);
+  });
+
+  it('still holds what was trimmed, so that settling it counts', async () => {
+    const { client, keys } = await openStream();
+    await client.append(keys, NO_LIMIT, [entry(3)]);
+    const held = await readAll(client, keys, 'a');
+    await client.xTrim(keys.stream, 'MAXLEN', 0);
+    const ids = held.map(({ id }) => id);
+    expect(await client.renew(keys, 'a', ids)).toEqual([]);
+    expect(await client.settle(keys, held)).toEqual({ settled: 3, lost: 0 });
+  });
+});
+
+describe('removeConsumer', () => {
+  it('keeps a consumer as long as it has something pending', async () => {
+    const { client, keys } = await openStream();
+    await client.append(keys, NO_LIMIT, [entry(1)]);
+    const held = await readAll(client, keys, 'a');
+    expect(await client.removeConsumer(keys, 'a')).toBe(false);
+    expect(await pendingOf(client, keys)).toHaveLength(1);
+    await client.settle(keys, held);
+    expect(await client.removeConsumer(keys, 'a')).toBe(true);
+    expect(await client.xInfoConsumers(keys.stream, GROUP)).toEqual([]);
+  });
+
+  it('answers that nothing was removed when the stream is gone', async () => {
+    expect(await (await connected()).removeConsumer(newKeys(), 'a')).toBe(false);
+  });
+});
+
+describe('the client', () => {
+  it.each([
+    ['a wrong password', ':wrong@'],
+    ['a wrong user', 'nobody:secret@'],
+    ['no password', ''],
+  ])('rejects connect() for good with %s, without showing it', async (_, credentials) => {
+    const redis = await ownRedis({ settings: { requirepass: 'secret' } });
+    const client = unconnected(`redis://${credentials}127.0.0.1:${redis.port}`);
+    const terminated = vi.fn();
+    client.on('terminated', terminated);
+    const failure = await client.connect().catch((error: unknown) => error);
+    expect(String(failure)).toContain('Redis refuses the credentials in REDIS_URL');
+    expect(String(failure)).not.toMatch(/wrong|secret/);
+    await vi.waitFor(() => expect(terminated).toHaveBeenCalled());
+  });
+
+  it('refuses commands at once while it has no connection, and finds a Redis that is back', async () => {
+    const redis = await ownRedis();
+    const { client, keys } = await openStream(redis.url);
+    await client.append(keys, NO_LIMIT, [entry(1)]);
+    redis.kill('SIGKILL');
+    await redis.exited;
+    await vi.waitFor(() => expect(client.isReady).toBe(false));
+    await expect(client.append(keys, NO_LIMIT, [entry(2)])).rejects.toThrow();
+    await ownRedis({ dir: redis.dir, port: redis.port });
+    await vi.waitFor(() => expect(client.isReady).toBe(true), 10_000);
+    expect(await client.append(keys, NO_LIMIT, [entry(4)])).toMatchObject({ added: true, accepted: 5 });
+  });
+
+  it('gives up a connection that says nothing, and comes back when it speaks again', async () => {
+    const redis = await ownRedis();
+    const { client, keys } = await openStream(redis.url);
+    redis.kill('SIGSTOP');
+    const stuck = client.append(keys, NO_LIMIT, [entry(1)]).catch((error: unknown) => error);
+    expect(await stuck).toBeInstanceOf(Error);
+    redis.kill('SIGCONT');
+    await vi.waitFor(() => expect(client.isReady).toBe(true), 10_000);
+    expect(await client.append(keys, NO_LIMIT, [entry(1)])).toMatchObject({ added: true });
+  });
+});
