@@ -12,7 +12,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['**/src/**/*.test.ts'],
-          exclude: [...NOT_OURS, '**/*.integration.test.ts'],
+          exclude: [...NOT_OURS, '**/*.*.test.ts'],
           testTimeout: 20_000,
           sequence: { groupOrder: 0 },
         },
@@ -33,13 +33,49 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
-          include: ['e2e/**/*.e2e.test.ts'],
-          exclude: NOT_OURS,
+          include: ['e2e/src/**/*.e2e.test.ts'],
+          exclude: [...NOT_OURS, '**/*.slow.e2e.test.ts'],
+          globalSetup: './e2e/src/global-setup.ts',
           pool: 'forks',
           fileParallelism: false,
           testTimeout: 300_000,
           hookTimeout: 300_000,
           sequence: { groupOrder: 2 },
+        },
+      },
+      // The rest run by name only: `pnpm test:faults:slow`, `pnpm test:compose`, `pnpm test:load`.
+      {
+        test: {
+          name: 'faults-slow',
+          include: ['e2e/src/**/*.slow.e2e.test.ts'],
+          exclude: NOT_OURS,
+          globalSetup: './e2e/src/global-setup.ts',
+          pool: 'forks',
+          fileParallelism: false,
+          testTimeout: 3_600_000,
+          hookTimeout: 600_000,
+        },
+      },
+      {
+        test: {
+          name: 'compose',
+          include: ['e2e/src/compose/*.compose.test.ts'],
+          exclude: NOT_OURS,
+          pool: 'forks',
+          fileParallelism: false,
+          testTimeout: 1_200_000,
+          hookTimeout: 1_200_000,
+        },
+      },
+      {
+        test: {
+          name: 'load',
+          include: ['load/src/**/*.load.test.ts'],
+          exclude: NOT_OURS,
+          pool: 'forks',
+          fileParallelism: false,
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
         },
       },
     ],

@@ -131,19 +131,13 @@ function takeText(
   // Counting code points is slow, and only a text with more UTF-16 units than allowed needs it.
   if (
     value.length > maxCharacters &&
-    (value.length > 2 * maxCharacters || codePoints(value) > maxCharacters)
+    (value.length > 2 * maxCharacters || Array.from(value).length > maxCharacters)
   ) {
     return `must have at most ${maxCharacters} characters`;
   }
   if (value.includes('\0')) return 'must not contain a NUL character';
   event[field] = value.toWellFormed();
   return undefined;
-}
-
-function codePoints(text: string): number {
-  let count = 0;
-  for (const _ of text) count += 1;
-  return count;
 }
 
 function takePath(event: Draft, value: unknown): string | undefined {

@@ -157,7 +157,10 @@ async function migrated(
   await migrate(ownerUrl);
   if (config.databaseUrl !== undefined) return { workerDatabase: ownerUrl, statsDatabase: ownerUrl };
   await allowLogin(ownerUrl, rolePasswords(ownerUrl));
-  return { workerDatabase: roleUrl(ownerUrl, 'sluice_worker'), statsDatabase: roleUrl(ownerUrl, 'sluice_stats') };
+  return {
+    workerDatabase: roleUrl(ownerUrl, 'sluice_worker'),
+    statsDatabase: roleUrl(ownerUrl, 'sluice_stats'),
+  };
 }
 
 async function allReady(supervised: readonly Supervised[], specs: readonly ServiceSpec[]): Promise<void> {
@@ -166,7 +169,9 @@ async function allReady(supervised: readonly Supervised[], specs: readonly Servi
     if (running) await untilReady(name, running, port, READY_WITHIN_MS);
   });
   const reasons = (await Promise.allSettled(waits)).flatMap((wait) => {
-    return wait.status === 'rejected' ? [wait.reason instanceof Error ? wait.reason.message : String(wait.reason)] : [];
+    return wait.status === 'rejected'
+      ? [wait.reason instanceof Error ? wait.reason.message : String(wait.reason)]
+      : [];
   });
   if (reasons.length > 0) throw new Error(reasons.join('\n'));
 }

@@ -33,7 +33,10 @@ describe('the claim on a data folder', () => {
     const dataDir = tempDir();
     claimed(dataDir);
     const file = join(dataDir, 'start.json');
-    writeFileSync(file, readFileSync(file, 'utf8').replace(/"identity": ".*"/, '"identity": "of an earlier boot"'));
+    writeFileSync(
+      file,
+      readFileSync(file, 'utf8').replace(/"identity": ".*"/, '"identity": "of an earlier boot"'),
+    );
     expect(claimDataDir(dataDir).ok).toBe(true);
     expect(readdirSync(dataDir)).toEqual(['start.json']);
   });

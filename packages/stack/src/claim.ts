@@ -26,7 +26,8 @@ export type ClaimResult = { ok: true; claim: Claim } | { ok: false; pid: number;
 export function claimDataDir(dataDir: string): ClaimResult {
   const file = join(dataDir, 'start.json');
   const identity = processIdentity(process.pid);
-  if (identity === undefined) throw new Error('this process has no identity: neither /proc nor ps can be read');
+  if (identity === undefined)
+    throw new Error('this process has no identity: neither /proc nor ps can be read');
   const me: Owner = { pid: process.pid, identity, stopping: false };
   for (;;) {
     if (linkInto(file, me)) break;

@@ -80,7 +80,9 @@ describe('readArguments', () => {
   });
 
   test('does not repeat a URL that it refuses, which may hold a password', () => {
-    expect(problems(readArguments(['--database-url', 'mysql://u:secret@h'], {})).join()).not.toContain('secret');
+    expect(problems(readArguments(['--database-url', 'mysql://u:secret@h'], {})).join()).not.toContain(
+      'secret',
+    );
   });
 
   test('refuses an option that it does not know', () => {

@@ -12,7 +12,13 @@ const OPTIONS = [
   { flag: 'port', variable: 'PORT', value: 'N', fallback: '8080', about: 'where ingest listens' },
   { flag: 'stats-port', variable: 'STATS_PORT', value: 'N', fallback: '8081', about: 'where stats listens' },
   { flag: 'workers', variable: 'WORKERS', value: 'N', fallback: '2', about: 'how many workers run' },
-  { flag: 'redis-url', variable: 'REDIS_URL', value: 'URL', fallback: '', about: 'your Redis, instead of one of ours' },
+  {
+    flag: 'redis-url',
+    variable: 'REDIS_URL',
+    value: 'URL',
+    fallback: '',
+    about: 'your Redis, instead of one of ours',
+  },
   {
     flag: 'database-url',
     variable: 'DATABASE_URL',
@@ -20,7 +26,13 @@ const OPTIONS = [
     fallback: '',
     about: 'your Postgres, instead of one of ours',
   },
-  { flag: 'data-dir', variable: 'DATA_DIR', value: 'DIR', fallback: '.data', about: 'what survives a restart' },
+  {
+    flag: 'data-dir',
+    variable: 'DATA_DIR',
+    value: 'DIR',
+    fallback: '.data',
+    about: 'what survives a restart',
+  },
 ] as const;
 
 type Flag = (typeof OPTIONS)[number]['flag'];
@@ -45,7 +57,10 @@ export type Arguments =
   | { kind: 'wrong'; problems: string[] };
 
 /** Reads flags and the environment, flags first. All problems are reported at once. */
-export function readArguments(argv: readonly string[], environment: NodeJS.ProcessEnv = process.env): Arguments {
+export function readArguments(
+  argv: readonly string[],
+  environment: NodeJS.ProcessEnv = process.env,
+): Arguments {
   const flags = parseFlags(argv);
   if (typeof flags === 'string') return { kind: 'wrong', problems: [flags] };
   if (flags.help) return { kind: 'help', text: helpText() };
@@ -63,7 +78,9 @@ export function readArguments(argv: readonly string[], environment: NodeJS.Proce
     const text = given(flag);
     // The value isn't repeated in the message: it may hold a password.
     if (text && !protocols.includes(URL.parse(text)?.protocol ?? '')) {
-      problems.push(`${named(flag)} must be a URL that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`);
+      problems.push(
+        `${named(flag)} must be a URL that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`,
+      );
     }
     return text;
   };

@@ -16,11 +16,14 @@ describe('ports', () => {
     expect(await whyTaken(await freePort())).toBeUndefined();
   });
 
-  test.each(['127.0.0.1', '0.0.0.0', '::'])('a port that somebody has on %s is taken, for any address', async (host) => {
-    const port = await takenPort(host);
-    expect(await whyTaken(port)).toContain('another program');
-    expect(await whyTaken(port, '0.0.0.0')).toContain('another program');
-  });
+  test.each(['127.0.0.1', '0.0.0.0', '::'])(
+    'a port that somebody has on %s is taken, for any address',
+    async (host) => {
+      const port = await takenPort(host);
+      expect(await whyTaken(port)).toContain('another program');
+      expect(await whyTaken(port, '0.0.0.0')).toContain('another program');
+    },
+  );
 
   test('the first wanted port that is free is taken', async () => {
     const [taken, free] = [await takenPort('127.0.0.1'), await freePort()];

@@ -17,13 +17,15 @@ describe('the launchers of a start', () => {
   });
 
   test('do not include the shell that someone typed into, or a script of theirs', () => {
-    expect(pids(script, pnpm, { pid: 9, words: ['bash', '-c', 'npx -y pnpm@12 start & sleep 1'] }, login)).toEqual([5, 4]);
+    expect(
+      pids(script, pnpm, { pid: 9, words: ['bash', '-c', 'npx -y pnpm@12 start & sleep 1'] }, login),
+    ).toEqual([5, 4]);
   });
 
   test('are recognised when node runs them by their path', () => {
-    expect(pids(script, { pid: 8, words: ['/usr/bin/node', '/usr/lib/node_modules/pnpm/bin/pnpm.cjs', 'start'] })).toEqual([
-      5, 8,
-    ]);
+    expect(
+      pids(script, { pid: 8, words: ['/usr/bin/node', '/usr/lib/node_modules/pnpm/bin/pnpm.cjs', 'start'] }),
+    ).toEqual([5, 8]);
   });
 
   test('are none when we were started directly', () => {

@@ -12,6 +12,9 @@ test.each([
   expect(isLoud(line)).toBe(true);
 });
 
-test.each(['{"level":30,"msg":"listening"}', '{"level":"info"}', '', '   '])('"%s" is for the file alone', (line) => {
-  expect(isLoud(line)).toBe(false);
-});
+test.each(['{"level":30,"msg":"listening"}', '{"level":"info"}', '', '   '])(
+  '"%s" is for the file alone',
+  (line) => {
+    expect(isLoud(line)).toBe(false);
+  },
+);

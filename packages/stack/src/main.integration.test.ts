@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -30,7 +30,15 @@ interface StartOptions {
 async function start({ dataDir, port, flags = [], path }: StartOptions): Promise<Start> {
   const lines: string[] = [];
   const own = port ?? (await freePort());
-  const args = ['--data-dir', dataDir, '--port', String(own), '--stats-port', String(await freePort()), ...flags];
+  const args = [
+    '--data-dir',
+    dataDir,
+    '--port',
+    String(own),
+    '--stats-port',
+    String(await freePort()),
+    ...flags,
+  ];
   const running = await launch({
     // env, because only the PATH differs from ours.
     command: 'env',
@@ -158,7 +166,9 @@ describe('pnpm start', () => {
     const dataDir = tempDir();
     const { ready } = await start({ dataDir, flags: ['--workers', '0'] });
     await ready();
-    const log = readFileSync(join(dataDir, 'logs', 'ingest.log'), 'utf8').trim().split('\n');
+    const log = readFileSync(join(dataDir, 'logs', 'ingest.log'), 'utf8')
+      .trim()
+      .split('\n');
     expect(log.every((line) => typeof JSON.parse(line) === 'object')).toBe(true);
   });
 

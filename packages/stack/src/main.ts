@@ -79,7 +79,8 @@ async function takeDataDir(config: StartConfig, stopping: AbortSignal): Promise<
     if (waited > (result.stopping ? OTHER_STOPS_WITHIN_MS : OTHER_NOTICES_WITHIN_MS) || stopping.aborted) {
       return `another start (pid ${result.pid}) runs on ${config.dataDir}: stop it, or set DATA_DIR (--data-dir)`;
     }
-    if (result.stopping && !said) terminal.line(`  waiting for another start (pid ${result.pid}), which is stopping`);
+    if (result.stopping && !said)
+      terminal.line(`  waiting for another start (pid ${result.pid}), which is stopping`);
     said ||= result.stopping;
     await sleep(LOOK_AGAIN_MS);
   }
@@ -99,7 +100,8 @@ async function clearTheWay(config: StartConfig): Promise<void> {
   const taken: string[] = [];
   for (const { port, name, setting } of ports) {
     const why = await whyTaken(port, PUBLIC_HOST);
-    if (why) taken.push(`port ${port}, where ${name} would listen, is taken (${why}): set ${setting} to a free one`);
+    if (why)
+      taken.push(`port ${port}, where ${name} would listen, is taken (${why}): set ${setting} to a free one`);
   }
   if (taken.length > 0) throw new Error(taken.join('\n'));
   const logDir = join(config.dataDir, 'logs');

@@ -42,7 +42,10 @@ describe('the record of children', () => {
     const dataDir = tempDir();
     recordChildren(dataDir)('redis', process.pid, 'SIGTERM');
     const file = join(dataDir, 'children.json');
-    writeFileSync(file, readFileSync(file, 'utf8').replace(/"identity": ".*"/, '"identity": "of an earlier boot"'));
+    writeFileSync(
+      file,
+      readFileSync(file, 'utf8').replace(/"identity": ".*"/, '"identity": "of an earlier boot"'),
+    );
     expect(findOrphans(dataDir)).toEqual([]);
   });
 

@@ -20,7 +20,9 @@ export interface Child {
 }
 
 /** Adds children to the record; a name's next child takes the place of its last. */
-export function recordChildren(dataDir: string): (name: string, pid: number, stopSignal: NodeJS.Signals) => void {
+export function recordChildren(
+  dataDir: string,
+): (name: string, pid: number, stopSignal: NodeJS.Signals) => void {
   const children = new Map<string, Child>();
   return (name, pid, stopSignal) => {
     children.set(name, { name, pid, identity: processIdentity(pid) ?? '', stopSignal });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type StartConfig, readArguments } from './config.ts';
+import { readArguments, type StartConfig } from './config.ts';
 import { describePlaces } from './places.ts';
 
 function config(flags: string[]): StartConfig {

@@ -11,7 +11,10 @@ export function describePlaces(config: StartConfig, stack: Stack, now: Date = ne
     ['stats', `${at(stats.port)}   GET /stats, /livez, /readyz, /metrics`],
     ...workers.map(({ name, port }) => [name, `${at(port)}   /livez, /readyz, /metrics`]),
     ['redis', withoutPassword(stack.redisUrl)],
-    ['postgres', config.databaseUrl === undefined ? psqlCommand(config, stack) : withoutPassword(stack.postgresUrl)],
+    [
+      'postgres',
+      config.databaseUrl === undefined ? psqlCommand(config, stack) : withoutPassword(stack.postgresUrl),
+    ],
     ['logs', shown(join(config.dataDir, 'logs'))],
   ];
   const event = '{"site_id":"demo","event_type":"page_view","path":"/pricing","user_id":"visitor-1"}';

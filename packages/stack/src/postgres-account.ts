@@ -15,7 +15,9 @@ export async function postgresAccount(clusterDir: string): Promise<Account | und
   const owner = await stat(clusterDir).catch(() => undefined);
   if (process.getuid?.() !== 0) {
     if (owner && owner.uid !== process.getuid?.()) {
-      throw new Error(`${clusterDir} belongs to another user (id ${owner.uid}): run as that user, as root, or elsewhere`);
+      throw new Error(
+        `${clusterDir} belongs to another user (id ${owner.uid}): run as that user, as root, or elsewhere`,
+      );
     }
     return undefined;
   }
@@ -40,7 +42,9 @@ function createAccount(): Account {
 
 function lookUp(name: string): Account | undefined {
   const id = (flag: string) => {
-    return Number(execFileSync('id', [flag, name], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
+    return Number(
+      execFileSync('id', [flag, name], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }),
+    );
   };
   try {
     const account = { uid: id('-u'), gid: id('-g') };

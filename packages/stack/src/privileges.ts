@@ -62,7 +62,12 @@ function passThroughFlags({ uid, gid }: Account, path: string): string[] {
   const only = `-all,+${capability}`;
   return [
     ...['--reuid', String(uid), '--regid', String(gid), '--clear-groups'],
-    ...[`--inh-caps=${only}`, `--ambient-caps=${only}`, `--bounding-set=${only}`, '--securebits=+no_setuid_fixup'],
+    ...[
+      `--inh-caps=${only}`,
+      `--ambient-caps=${only}`,
+      `--bounding-set=${only}`,
+      '--securebits=+no_setuid_fixup',
+    ],
   ];
 }
 

@@ -24,5 +24,9 @@ describe('readProcess', () => {
 
 test('the fields of /proc/PID/stat are found behind a name with spaces and brackets', () => {
   const fields = ['S', '42', ...Array.from({ length: 17 }, () => '0'), '241359', '0'];
-  expect(parseProcStat(`7 (a) b (c) ${fields.join(' ')}`)).toEqual({ state: 'S', parent: 42, startTicks: '241359' });
+  expect(parseProcStat(`7 (a) b (c) ${fields.join(' ')}`)).toEqual({
+    state: 'S',
+    parent: 42,
+    startTicks: '241359',
+  });
 });

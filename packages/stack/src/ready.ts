@@ -10,7 +10,12 @@ const REASON_CHARACTERS = 600;
  * Settles when `/readyz` on this port of the loopback answers 200. Rejects with the reason when the process ends
  * first, or when `withinMs` is over.
  */
-export async function untilReady(name: string, running: Running, port: number, withinMs: number): Promise<void> {
+export async function untilReady(
+  name: string,
+  running: Running,
+  port: number,
+  withinMs: number,
+): Promise<void> {
   let ended: string | undefined;
   void running.exited.then((exit) => {
     ended = describeExit(exit);
@@ -31,7 +36,9 @@ export async function untilReady(name: string, running: Running, port: number, w
 /** Undefined when it is ready, else why not. */
 async function askReadiness(port: number): Promise<string | undefined> {
   try {
-    const response = await fetch(`http://127.0.0.1:${port}/readyz`, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
+    const response = await fetch(`http://127.0.0.1:${port}/readyz`, {
+      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+    });
     const body = await response.text();
     return response.ok ? undefined : `${response.status} ${body.slice(0, REASON_CHARACTERS)}`;
   } catch (error) {

@@ -26,7 +26,13 @@ describe('the version of a server', () => {
   });
 
   test('is new enough from 7.0 on', () => {
-    expect(['6.2.14', '7.0.0', '7.4.2', '8.0.1', '10.0.0'].map(isNewEnough)).toEqual([false, true, true, true, true]);
+    expect(['6.2.14', '7.0.0', '7.4.2', '8.0.1', '10.0.0'].map(isNewEnough)).toEqual([
+      false,
+      true,
+      true,
+      true,
+      true,
+    ]);
   });
 });
 

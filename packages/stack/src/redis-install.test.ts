@@ -1,7 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { needsNoQuestion, parseAptCandidate } from './redis-install.ts';
 
-const apt = { program: 'apt-get', asRoot: true, refresh: [], install: ['install'], packages: ['redis-server'] };
+const apt = {
+  program: 'apt-get',
+  asRoot: true,
+  refresh: [],
+  install: ['install'],
+  packages: ['redis-server'],
+};
 const brew = { ...apt, program: 'brew', asRoot: false };
 
 describe('installing Redis', () => {

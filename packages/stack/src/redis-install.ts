@@ -31,12 +31,15 @@ const MANAGERS: readonly PackageManager[] = [
 ];
 
 const POLICY_FILE = '/usr/sbin/policy-rc.d';
-const POLICY = '#!/bin/sh\n# Made by Sluice while it installs Redis, so that no daemon is started. Safe to delete.\nexit 101\n';
+const POLICY =
+  '#!/bin/sh\n# Made by Sluice while it installs Redis, so that no daemon is started. Safe to delete.\nexit 101\n';
 /** A package manager that is half-way through mustn't be interrupted; nobody waits longer than this for its end. */
 const GRACE_MS = 60_000;
 
 /** The package manager of this system and the command that a person would give it. */
-export async function findInstaller(isRoot: boolean): Promise<{ manager: PackageManager; byHand: string } | undefined> {
+export async function findInstaller(
+  isRoot: boolean,
+): Promise<{ manager: PackageManager; byHand: string } | undefined> {
   for (const manager of MANAGERS) {
     if (!(await runs(manager.program, ['--version'])).ok) continue;
     const sudo = manager.asRoot && !isRoot ? 'sudo ' : '';
@@ -53,7 +56,10 @@ export function needsNoQuestion(manager: PackageManager, isRoot: boolean): boole
 /**
  * Installs a server and looks for it again. Its commands' output goes to `onLine`.
  */
-export async function installRedis(manager: PackageManager, onLine: (line: string) => void): Promise<RedisSearch> {
+export async function installRedis(
+  manager: PackageManager,
+  onLine: (line: string) => void,
+): Promise<RedisSearch> {
   if (manager.refresh.length > 0) await runs(manager.program, manager.refresh, onLine);
   let search: RedisSearch = { ok: false, tooOld: undefined };
   for (const name of manager.packages) {
@@ -75,7 +81,11 @@ async function aptHasNewEnough(name: string): Promise<boolean> {
   return candidate !== undefined && isNewEnough(candidate);
 }
 
-async function withoutDaemons(manager: PackageManager, name: string, install: () => Promise<unknown>): Promise<void> {
+async function withoutDaemons(
+  manager: PackageManager,
+  name: string,
+  install: () => Promise<unknown>,
+): Promise<void> {
   const forbids = manager.program === 'apt-get' && !existsSync(POLICY_FILE);
   if (forbids) writeFileSync(POLICY_FILE, POLICY, { mode: 0o755 });
   try {

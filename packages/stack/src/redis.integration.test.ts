@@ -14,7 +14,10 @@ function clientOf(url: string) {
   return createClient({ url }).on('error', () => {});
 }
 
-async function withClient<T>(url: string, use: (client: ReturnType<typeof clientOf>) => Promise<T>): Promise<T> {
+async function withClient<T>(
+  url: string,
+  use: (client: ReturnType<typeof clientOf>) => Promise<T>,
+): Promise<T> {
   const client = clientOf(url);
   await client.connect();
   try {
@@ -27,7 +30,9 @@ async function withClient<T>(url: string, use: (client: ReturnType<typeof client
 describe('a Redis of our own', () => {
   test('has every write on disk before it answers, and never evicts', async () => {
     const server = await started({ dir: tempDir() });
-    const settings = await withClient(server.url, (client) => client.configGet(['appendfsync', 'maxmemory-policy', 'bind']));
+    const settings = await withClient(server.url, (client) =>
+      client.configGet(['appendfsync', 'maxmemory-policy', 'bind']),
+    );
     expect(settings).toEqual({ appendfsync: 'always', 'maxmemory-policy': 'noeviction', bind: '127.0.0.1' });
   });
 
@@ -51,6 +56,8 @@ describe('a Redis of our own', () => {
 
   test('whose port another Redis has says so instead of passing for it', async () => {
     const first = await started({ dir: tempDir() });
-    await expect(startRedis({ dir: tempDir(), port: first.port })).rejects.toThrow(/port \d+ isn't ready.*in use/);
+    await expect(startRedis({ dir: tempDir(), port: first.port })).rejects.toThrow(
+      /port \d+ isn't ready.*in use/,
+    );
   });
 });

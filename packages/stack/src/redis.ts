@@ -84,7 +84,9 @@ async function untilReady(running: Running, port: number, password: string | und
     await sleep(ASK_AGAIN_MS);
   }
   await running.stop();
-  throw new Error(`redis on port ${port} isn't ready (${ended ?? 'time is up'}): ${running.tail().slice(-3).join(' / ')}`);
+  throw new Error(
+    `redis on port ${port} isn't ready (${ended ?? 'time is up'}): ${running.tail().slice(-3).join(' / ')}`,
+  );
 }
 
 /** What a server says to these inline commands before it pauses; empty when nobody is there. */

@@ -24,5 +24,7 @@ export async function requireRedis(terminal: Terminal, logDir: string): Promise<
   const label = `installing Redis, which this machine lacks: ${installer.byHand}`;
   const installed = await terminal.step(label, () => installRedis(installer.manager, log.write));
   log.close();
-  return installed.ok ? undefined : `${NEEDED} couldn't be installed (see ${join(logDir, 'install.log')}). ${byHand}`;
+  return installed.ok
+    ? undefined
+    : `${NEEDED} couldn't be installed (see ${join(logDir, 'install.log')}). ${byHand}`;
 }

@@ -18,5 +18,7 @@ export function roleUrl(ownerUrl: string, role: Role): string {
 }
 
 function derive(ownerUrl: string, role: Role): string {
-  return createHmac('sha256', decodeURIComponent(new URL(ownerUrl).password)).update(role).digest('hex');
+  return createHmac('sha256', decodeURIComponent(new URL(ownerUrl).password))
+    .update(role)
+    .digest('hex');
 }

@@ -13,7 +13,11 @@ function program(script: string) {
 describe('a supervised child', () => {
   test('is started again when it dies, which is said in one line, and so is its return', async () => {
     const lines: string[] = [];
-    const child = await supervise({ name: 'worker-1', start: () => program(STAYS), say: (line) => lines.push(line) });
+    const child = await supervise({
+      name: 'worker-1',
+      start: () => program(STAYS),
+      say: (line) => lines.push(line),
+    });
     onTestFinished(() => child.stop());
     const first = child.current();
     first?.kill('SIGKILL');
@@ -51,7 +55,11 @@ describe('a supervised child', () => {
 
   test('stays away once it is stopped, even when that comes while it waits for its next start', async () => {
     const lines: string[] = [];
-    const child = await supervise({ name: 'ingest', start: () => program(STAYS), say: (line) => lines.push(line) });
+    const child = await supervise({
+      name: 'ingest',
+      start: () => program(STAYS),
+      say: (line) => lines.push(line),
+    });
     child.current()?.kill('SIGKILL');
     await vi.waitFor(() => expect(lines).toHaveLength(1), { timeout: 10_000 });
     await child.stop();

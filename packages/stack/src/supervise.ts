@@ -51,7 +51,8 @@ export async function supervise(options: SuperviseOptions): Promise<Supervised> 
       ended = true;
     });
     const sayBack = () => {
-      if (!ended && !stopping.signal.aborted) say(`${name} is back after ${seconds(performance.now() - diedAt)}`);
+      if (!ended && !stopping.signal.aborted)
+        say(`${name} is back after ${seconds(performance.now() - diedAt)}`);
     };
     ready(running).then(sayBack, () => {});
   };

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { allowLogin } from '@sluice/db/roles';
 import { migrate } from '@sluice/db/migrate';
+import { allowLogin } from '@sluice/db/roles';
 import postgres from 'postgres';
 import { rolePasswords, roleUrl } from './role-urls.ts';
 
@@ -23,7 +23,10 @@ export async function createTemplate(ownerUrl: string): Promise<string> {
   await migrate(inDatabase(ownerUrl, template));
   await allowLogin(ownerUrl, rolePasswords(ownerUrl));
   // Nobody may connect any more: a template that is in use can't be cloned.
-  await withOwner(ownerUrl, (sql) => sql`ALTER DATABASE ${sql(template)} IS_TEMPLATE true ALLOW_CONNECTIONS false`);
+  await withOwner(
+    ownerUrl,
+    (sql) => sql`ALTER DATABASE ${sql(template)} IS_TEMPLATE true ALLOW_CONNECTIONS false`,
+  );
   return template;
 }
 

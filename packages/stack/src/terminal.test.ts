@@ -2,7 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { createTerminal } from './terminal.ts';
 
 /** What was written, with the seconds, which vary, as N. */
-async function written(use: (terminal: ReturnType<typeof createTerminal>) => Promise<unknown>): Promise<string> {
+async function written(
+  use: (terminal: ReturnType<typeof createTerminal>) => Promise<unknown>,
+): Promise<string> {
   let text = '';
   await use(createTerminal((more) => (text += more)));
   return text.replace(/\d+\.\d s/g, 'N s');

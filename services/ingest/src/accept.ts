@@ -24,7 +24,7 @@ export const REFUSALS = [
 export type RefusalReason = (typeof REFUSALS)[number];
 
 /** Events that one batch may have. */
-export const MAX_BATCH_EVENTS = 5_000;
+const MAX_BATCH_EVENTS = 5_000;
 
 /** The answer to a body that holds no event that can be taken. */
 interface Refused {
@@ -76,7 +76,7 @@ export type AcceptedBatch =
   | { readonly ok: false; readonly reason: RefusalReason; readonly error: string };
 
 /** An event of a batch that was not taken. */
-export type Rejected = Refused & { readonly index: number };
+type Rejected = Refused & { readonly index: number };
 
 /**
  * Many events: a JSON array of objects, or one object a line (NDJSON, with blank lines passed over).
