@@ -83,6 +83,21 @@ export function createEvent(random: Random, run: string, index: number): SentEve
   return { eventId, json: JSON.stringify(body), expected: expectedRow(body, timestamp) };
 }
 
+/** As large as most events ever get, of characters that UTF-16 and UTF-8 take several units for. */
+export function createHeavyEvent(random: Random, run: string, index: number): SentEvent {
+  const text = (characters: number) => 'x'.repeat(random.between(0, 3)) + '🦆é'.repeat(characters / 2 - 3);
+  const body = {
+    site_id: random.pick(SITES),
+    event_type: random.pick(TYPES),
+    event_id: `${run}-${index}`,
+    path: 'y'.repeat(random.between(0, 3)) + '🦆'.repeat(499),
+    url: text(2_000),
+    title: text(500),
+    properties: { note: text(3_000) },
+  };
+  return { eventId: body.event_id, json: JSON.stringify(body), expected: expectedRow(body, 'receipt') };
+}
+
 function expectedRow(body: Record<string, unknown>, timestamp: number | 'receipt'): ExpectedRow {
   const texts: Record<string, string | null> = {};
   for (const field of ['user_id', 'event_id', ...TEXTS]) {

@@ -12,7 +12,6 @@ declare module 'vitest' {
 /** Starts a system that ends with the test; a service that doesn't stop cleanly fails it. */
 export async function givenSystem(options: SystemOptions = {}): Promise<System> {
   const system = await startSystem({ pristinePostgres: inject('pristinePostgres'), ...options });
-  // Hooks of a test run last first, so these words come while there is still somebody to say them.
   onTestFinished(() => system.close());
   onTestFailed(() => console.log(system.lastWords));
   return system;

@@ -17,7 +17,7 @@ export interface Rewrite {
 }
 
 /** The variable in which the rewrites travel to the preload, as JSON. */
-export const INSTRUMENT = 'INSTRUMENT';
+const INSTRUMENT = 'INSTRUMENT';
 
 /** What a `node` process needs to run with these rewrites. */
 export function instrumented(rewrites: readonly Rewrite[]): {

@@ -15,6 +15,7 @@ export interface Violation {
 }
 
 const EXAMPLES = 5;
+const SHOWN_CHARACTERS = 120;
 /** Postgres keeps microseconds and both clocks are this machine's; Date.now() is cut to milliseconds. */
 const CLOCK_SLACK_MS = 2;
 
@@ -141,7 +142,16 @@ function isReceiptOf({ firstSentAt, lastAnsweredAt, attempts, outcome }: Recorde
 }
 
 function difference(field: string, found: unknown, wanted: unknown): string {
-  return `${field} is ${JSON.stringify(found)}, sent ${JSON.stringify(wanted)}`;
+  const [is, was] = [JSON.stringify(found), JSON.stringify(wanted)];
+  let at = 0;
+  while (at < is.length && is[at] === was[at]) at += 1;
+  return `${field}, from character ${at} on, is ${partOf(is, at)}, sent ${partOf(was, at)}`;
+}
+
+/** Some characters around the place where two texts part. */
+function partOf(text: string, at: number): string {
+  const from = Math.max(0, at - SHOWN_CHARACTERS / 4);
+  return `${from > 0 ? '…' : ''}${text.slice(from, from + SHOWN_CHARACTERS)}${text.length > from + SHOWN_CHARACTERS ? '…' : ''}`;
 }
 
 function onDisk(ledgers: readonly Ledger[], acceptedByRedis: number | undefined): Violation[] {

@@ -23,6 +23,8 @@ export interface LoadOptions {
   /** Events a request, for a `send` that takes several. */
   readonly batch?: number;
   readonly send?: Send;
+  /** Makes the events; createEvent when absent. */
+  readonly create?: typeof createEvent;
   /** Tries events whose outcome is unknown again, with the same `event_id`, until they are acked or refused. */
   readonly resend?: boolean;
   /** A request must have its answer by then (I7). */
@@ -110,11 +112,11 @@ export class Load extends Ledger {
 
   /** The next events, when their time has come; none when the load has ended. */
   async #take(): Promise<readonly SentEvent[]> {
-    const { batch = 1, count = Number.POSITIVE_INFINITY, random } = this.#options;
+    const { batch = 1, count = Number.POSITIVE_INFINITY, random, create = createEvent } = this.#options;
     await this.#turn();
     const events: SentEvent[] = [];
     while (this.#goesOn && events.length < batch && this.#sent < count) {
-      events.push(createEvent(random, this.#run, this.#sent));
+      events.push(create(random, this.#run, this.#sent));
       this.#sent += 1;
     }
     return events;

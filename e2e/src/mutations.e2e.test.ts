@@ -3,13 +3,20 @@
  * the same run with the safeguard in place it must not.
  */
 import { expect, it } from 'vitest';
-import { createEvent } from './contents.ts';
+import { sendBatch } from './batch-send.ts';
+import { createEvent, createHeavyEvent } from './contents.ts';
 import { killedAfterCommit, killedInCopy } from './failpoints.ts';
 import { givenSystem } from './given-system.ts';
 import type { Rewrite } from './instrument.ts';
 import { Ledger } from './ledger.ts';
 import { startLoad } from './load.ts';
-import { countRowsBrought, dropPrimaryKey, forgetsClientIds, settlesBeforeStoring } from './mutations.ts';
+import {
+  countRowsBrought,
+  cutsRowsBetweenUnits,
+  dropPrimaryKey,
+  forgetsClientIds,
+  settlesBeforeStoring,
+} from './mutations.ts';
 import { assertNothingLostOrDoubled } from './oracle.ts';
 import { seededRandom } from './seed.ts';
 import { sendOne } from './send.ts';
@@ -31,7 +38,7 @@ async function judgedAfterResending(system: System) {
   const random = seededRandom();
   for (let index = 0; index < 100; index += 1) {
     const event = createEvent(random, 'twice', index);
-    for (const _ of ['first', 'again']) {
+    for (let times = 0; times < 2; times += 1) {
       const sentAt = Date.now();
       const answers = await sendOne([event], { url: system.ingest.url, answerWithinMs: 5_000 });
       ledger.record([event], answers, sentAt, Date.now());
@@ -73,4 +80,17 @@ it("is content with events sent twice, and objects when ingest forgets the clien
   const system = await givenSystem({ ingests: 0 });
   await system.add('ingest', { rewrites: [forgetsClientIds] });
   await expect(judgedAfterResending(system)).rejects.toThrow(/^I3 events are stored more than once/m);
+});
+
+it('objects when a worker cuts a COPY in the middle of a character', async () => {
+  const system = await givenSystem({ workers: 0 });
+  const load = startLoad(system, {
+    ...{ random: seededRandom(), connections: 4, count: 1_000 },
+    ...{ create: createHeavyEvent, send: sendBatch, batch: 50 },
+  });
+  await load.done;
+  await system.add('worker', { rewrites: cutsRowsBetweenUnits });
+  await expect(assertNothingLostOrDoubled(system, load)).rejects.toThrow(
+    /^I4 rows differ from what was sent/m,
+  );
 });

@@ -20,6 +20,16 @@ export const forgetsClientIds: Rewrite = {
   replace: 'return uuidV7(receivedAt);',
 };
 
+/** A COPY is cut into pieces between UTF-16 units instead of bytes: it once was, by mistake. */
+export const cutsRowsBetweenUnits: readonly Rewrite[] = [
+  {
+    file: 'services/worker/src/database.ts',
+    find: "Buffer.from(rows, 'utf8')",
+    replace: 'rows',
+  },
+  { file: 'services/worker/src/database.ts', find: 'bytes.subarray(', replace: 'bytes.slice(' },
+];
+
 /** The table takes a row whose id it has already. */
 export async function dropPrimaryKey(system: System): Promise<void> {
   await system.asOwner((sql) => sql`ALTER TABLE events DROP CONSTRAINT events_pkey`);

@@ -35,6 +35,8 @@ export interface OracleOptions {
   readonly drainWithinMs?: number;
   /** Services whose processes may have ended on their own, because the fault asks that of them. */
   readonly mayExit?: readonly ServiceName[];
+  /** Where the figures go in one line; to standard output when absent. */
+  readonly print?: (line: string) => void;
   /** The fault took acknowledged events out of Redis; then I1 and I8 can't hold, and aren't asked for. */
   readonly redisLost?: boolean;
 }
@@ -64,7 +66,7 @@ export async function assertNothingLostOrDoubled(
   report.push(...(await compareReports((site, day) => system.report(site, day), stored.rows)));
   const broken = options.redisLost === true ? report.filter(({ invariant }) => invariant !== 'I1') : report;
   const figures = figuresOf(system, ledgers, stored);
-  console.log(inOneLine(figures));
+  (options.print ?? console.log)(inOneLine(figures));
   if (broken.length > 0) throw new Error(textOf(broken, figures, system));
   return figures;
 }

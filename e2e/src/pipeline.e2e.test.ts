@@ -1,5 +1,7 @@
 /** The pipeline, whole, without faults but the commonest: what a user of the original meets first. */
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { sendBatch } from './batch-send.ts';
+import { createHeavyEvent } from './contents.ts';
 import { givenSystem } from './given-system.ts';
 import { startLoad } from './load.ts';
 import { assertNothingLostOrDoubled } from './oracle.ts';
@@ -154,6 +156,18 @@ it('stores 5,000 mixed events of 100 connections, each once, equal to what was s
   expect(load.statuses).toEqual({ 204: 5_000 });
   const figures = await assertNothingLostOrDoubled(system, load);
   expect(figures).toMatchObject({ accepted: 5_000, stored: 5_000, deadLettered: 0 });
+});
+
+it('stores a backlog of heavy events in batches, as they were sent', async () => {
+  const system = await givenSystem({ workers: 0 });
+  const load = startLoad(system, {
+    ...{ random: seededRandom(), connections: 4, count: 1_000 },
+    ...{ create: createHeavyEvent, send: sendBatch, batch: 50 },
+  });
+  await load.done;
+  expect(load.statuses).toEqual({ 202: 20 });
+  await system.add('worker');
+  await assertNothingLostOrDoubled(system, load);
 });
 
 it('loses and doubles nothing when a worker is killed with -9 in mid-load', async () => {

@@ -9,15 +9,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startPostgres } from '@sluice/stack/postgres';
 import { startRedis } from '@sluice/stack/redis';
-import { roleUrl } from '@sluice/stack/role-urls';
 import postgres from 'postgres';
 import { type Backlog, readBacklog } from './backlog.ts';
 import type { Rewrite } from './instrument.ts';
 import { copyPristinePostgres, makePristinePostgres } from './pristine-postgres.ts';
 import { ServerProcess } from './server-process.ts';
 import { type ServiceName, ServiceProcess } from './service-process.ts';
+import { type Proxies, startProxies, urlsOf } from './service-urls.ts';
 import { stablePort } from './stable-port.ts';
-import { TcpProxy } from './tcp-proxy.ts';
 import { until } from './until.ts';
 
 export interface SystemOptions {
@@ -41,13 +40,6 @@ export const TEST_SETTINGS: { readonly [Name in ServiceName]: Readonly<Record<st
   worker: { CLAIM_MIN_IDLE_MS: '2000', WRITE_DEADLINE_MS: '1500' },
   stats: {},
 };
-
-/** Between services and servers. Each way has its own proxy, so that a fault can hit one of them. */
-export interface Proxies {
-  readonly ingestRedis: TcpProxy;
-  readonly workerRedis: TcpProxy;
-  readonly workerPostgres: TcpProxy;
-}
 
 /** A private Postgres for one test is small; with the default a suite of them would need gigabytes. */
 const POSTGRES_SETTINGS = { shared_buffers: '64MB', max_connections: '60' };
@@ -86,14 +78,6 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     throw error;
   }
   return system;
-}
-
-async function startProxies(redisPort: number, postgresPort: number): Promise<Proxies> {
-  return {
-    ingestRedis: await TcpProxy.start(await stablePort(), redisPort),
-    workerRedis: await TcpProxy.start(await stablePort(), redisPort),
-    workerPostgres: await TcpProxy.start(await stablePort(), postgresPort),
-  };
 }
 
 export class System {
@@ -167,7 +151,7 @@ export class System {
     const number = (this.#counts.get(service) ?? 0) + 1;
     this.#counts.set(service, number);
     const env = {
-      ...this.#urlsOf(service),
+      ...urlsOf(service, this, this.#proxies),
       ...TEST_SETTINGS[service],
       ...this.#options.env?.[service],
       ...more.env,
@@ -243,7 +227,7 @@ export class System {
       await Promise.all(running.map((each) => stopService(each, problems)));
     }
     const proxies = this.#proxies === undefined ? [] : Object.values(this.#proxies);
-    await Promise.all(proxies.map((proxy: TcpProxy) => proxy.close()));
+    await Promise.all(proxies.map((proxy) => proxy.close()));
     await Promise.all([this.redis.stop(), this.postgres.stop()]);
     await rm(this.#dir, { recursive: true, force: true });
     if (problems.length > 0) throw new Error(`not a clean stop:\n${problems.join('\n')}`);
@@ -254,30 +238,6 @@ export class System {
     if (found === undefined) throw new Error(`there is no ${service}`);
     return found;
   }
-
-  #urlsOf(service: ServiceName): Record<string, string> {
-    const redisUrl = (proxy: TcpProxy | undefined) => withPort(this.redisUrl, proxy?.port);
-    const databaseUrl = (role: 'sluice_worker' | 'sluice_stats', proxy?: TcpProxy) =>
-      withPort(roleUrl(this.databaseUrl, role), proxy?.port);
-    switch (service) {
-      case 'ingest':
-        return { REDIS_URL: redisUrl(this.#proxies?.ingestRedis) };
-      case 'worker':
-        return {
-          REDIS_URL: redisUrl(this.#proxies?.workerRedis),
-          DATABASE_URL: databaseUrl('sluice_worker', this.#proxies?.workerPostgres),
-        };
-      case 'stats':
-        return { DATABASE_URL: databaseUrl('sluice_stats') };
-    }
-  }
-}
-
-function withPort(url: string, port: number | undefined): string {
-  if (port === undefined) return url;
-  const changed = new URL(url);
-  changed.port = String(port);
-  return changed.href;
 }
 
 async function stopService(service: ServiceProcess, problems: string[]): Promise<void> {

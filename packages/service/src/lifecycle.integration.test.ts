@@ -1,8 +1,12 @@
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { type NodeProcess, startNode } from './testing/node-process.ts';
 
 const importing = (names: string, file: string) =>
   `import ${names} from '${new URL(file, import.meta.url).href}';`;
+
+const started: NodeProcess[] = [];
+// Not onTestFinished, which takes concurrent tests for one another.
+afterAll(() => Promise.all(started.map((running) => running.stop())));
 
 /** Runs `body` as the start of a service, with `log`, `onStop` and `fail` at hand. */
 async function service(body: string): Promise<NodeProcess> {
@@ -14,7 +18,7 @@ async function service(body: string): Promise<NodeProcess> {
     `await runService('probe', async ({ log, onStop, fail }) => { ${body} });`,
   ].join('\n');
   const running = await startNode(['--input-type=module', '--eval', program]);
-  onTestFinished(() => running.stop());
+  started.push(running);
   return running;
 }
 

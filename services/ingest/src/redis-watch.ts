@@ -86,8 +86,10 @@ export class RedisWatch {
     if (fields.get('aof_enabled') !== '1') return undefined;
     try {
       return (await this.#client.configGet('appendfsync'))['appendfsync'];
-    } catch {
-      return 'unknown';
+    } catch (error) {
+      // Only an answer says that asking is forbidden; a time-out says nothing.
+      if (error instanceof Error && /^(NOPERM|ERR)\b/.test(error.message)) return 'unknown';
+      throw error;
     }
   }
 

@@ -68,6 +68,7 @@ export class Consumer {
   readonly #underWay = new Map<Batch, Promise<void>>();
   #mode: Mode = 'STARTING';
   #problem: string | undefined = 'starting';
+  #renewing = false;
   #lastReclaimAt = Number.NEGATIVE_INFINITY;
   /** Averages over the entries of the last reads, to ask for as many as fit a batch. */
   #eventsPerEntry = 100;
@@ -270,16 +271,21 @@ export class Consumer {
 
   /** Keeps what is held long from being taken over. A claim that is lost is somebody else's work now. */
   async #renewClaims(): Promise<void> {
+    // One round at a time: a Redis that was silent would get a heap of them when it is back.
+    if (this.#renewing) return;
+    this.#renewing = true;
     const heldSince = performance.now() - this.#options.claimMinIdleMs / 4;
-    for (const batch of this.#underWay.keys()) {
-      if (batch.readAt > heldSince) continue;
-      try {
+    try {
+      for (const batch of this.#underWay.keys()) {
+        if (batch.readAt > heldSince) continue;
         const gone = await this.#options.stream.renew(batch.entries.map(({ id }) => id));
         if (gone.length > 0)
           this.#options.log.warn({ entries: gone.length }, 'claims taken over by another worker');
-      } catch (error) {
-        this.#options.metrics.failed('settle', faultOf(error), error);
       }
+    } catch (error) {
+      this.#options.metrics.failed('settle', faultOf(error), error);
+    } finally {
+      this.#renewing = false;
     }
   }
 

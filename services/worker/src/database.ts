@@ -13,7 +13,7 @@ import postgres from 'postgres';
 const RECONNECT_MAX_S = 1;
 const CONNECT_TIMEOUT_S = 5;
 /** Written to the socket at a time; a COPY's data is copied once by the driver whatever its size. */
-const COPY_CHUNK_CHARACTERS = 256 * 1_024;
+const COPY_CHUNK_BYTES = 256 * 1_024;
 
 export interface DatabaseOptions {
   readonly url: string;
@@ -76,8 +76,10 @@ export class Database {
     const stream = await query.writable();
     // Without a listener an error of the stream would end the process; `ended` carries the cause.
     stream.on('error', () => undefined);
-    for (let at = 0; at < rows.length && !stream.destroyed; at += COPY_CHUNK_CHARACTERS) {
-      if (!stream.write(rows.slice(at, at + COPY_CHUNK_CHARACTERS))) await drained(stream);
+    // Cut as bytes: a cut between the halves of a surrogate pair would turn both into U+FFFD.
+    const bytes = Buffer.from(rows, 'utf8');
+    for (let at = 0; at < bytes.length && !stream.destroyed; at += COPY_CHUNK_BYTES) {
+      if (!stream.write(bytes.subarray(at, at + COPY_CHUNK_BYTES))) await drained(stream);
     }
     stream.end();
     return (await ended).count;
@@ -103,8 +105,10 @@ interface CopyQuery {
 async function drained(stream: import('node:stream').Writable): Promise<void> {
   if (stream.destroyed || !stream.writableNeedDrain) return;
   await new Promise<void>((resolve) => {
-    stream.once('drain', resolve);
-    stream.once('close', resolve);
-    stream.once('error', () => resolve());
+    const settle = () => {
+      for (const event of ['drain', 'close', 'error']) stream.off(event, settle);
+      resolve();
+    };
+    for (const event of ['drain', 'close', 'error']) stream.on(event, settle);
   });
 }

@@ -24,8 +24,10 @@ const CLOSE_GRACE_MS = 2_000;
 const UPKEEP_CONNECTIONS = 1;
 /** A consumer this many claim times silent is dead. */
 const DEAD_AFTER_CLAIM_TIMES = 4;
-/** A loop that hasn't turned for this many write deadlines hangs. */
+/** A loop that hasn't turned for this many write deadlines hangs, */
 const WATCHDOG_DEADLINES = 3;
+/** but a Redis that went silent holds up one turn for several commands' time-outs, and hangs nothing. */
+const WATCHDOG_LEAST_MS = 15_000;
 
 await runService('worker', async ({ log, fail, onStop }) => {
   const config = workerConfig();
@@ -94,8 +96,11 @@ await runService('worker', async ({ log, fail, onStop }) => {
     startUpkeep(database, () => stream.removeDeadConsumers(silentMs), log),
   );
   const watchdog = setInterval(() => {
+    // Starting waits for Redis and Postgres for as long as it takes.
+    if (consumer.mode === 'STARTING') return;
     const silence = performance.now() - consumer.lastTurnAt;
-    if (silence > WATCHDOG_DEADLINES * config.WRITE_DEADLINE_MS) fail('the loop hangs: starting over');
+    const limit = Math.max(WATCHDOG_LEAST_MS, WATCHDOG_DEADLINES * config.WRITE_DEADLINE_MS);
+    if (silence > limit) fail('the loop hangs: starting over');
   }, 1_000);
   const running = consumer.run();
   running.catch((error: unknown) => fail('the consumer failed', error));

@@ -1,5 +1,3 @@
-import { writeFileSync, readFileSync } from 'node:fs';
-import { execSync } from 'node:child_process';
 /** A Node process of ours, and the lines of its log. */
 import assert from 'node:assert/strict';
 import { launch, type Running } from '@sluice/stack/launch';
@@ -42,7 +40,6 @@ export async function startNode(
     });
     return found() as LogLine;
   };
-  setTimeout(() => { if (lines.length === 0) { try { writeFileSync('/tmp/evt/dbg/stuck-' + running.pid, ['status','wchan','stack','cmdline','environ','syscall'].map((f) => { try { return f + ': ' + readFileSync(`/proc/${running.pid}/${f}`, 'utf8'); } catch (e) { return String(e); } }).join('\n') + execSync(`ls -l /proc/${running.pid}/fd; ls /proc/${running.pid}/task; cat /proc/${running.pid}/task/*/wchan; cat /proc/${running.pid}/task/*/syscall; ps -ef --forest | grep -v grep | grep -B2 -A3 ${running.pid}`).toString()); } catch (e) { writeFileSync('/tmp/evt/dbg/stuck-err-' + running.pid, String(e)); } } }, 8_000);
   return { ...running, lines, logged };
 }
 
