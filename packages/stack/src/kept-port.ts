@@ -16,6 +16,11 @@ export async function keptPort(dataDir: string, name: string, conventional: numb
   return port;
 }
 
+/** The port that a server of this data folder was last started on, `undefined` before its first start. */
+export function lastPort(dataDir: string, name: string): number | undefined {
+  return readPorts(join(dataDir, 'ports.json'))[name];
+}
+
 function readPorts(file: string): Record<string, number> {
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as Record<string, number>;

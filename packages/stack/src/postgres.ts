@@ -39,6 +39,11 @@ export interface PostgresOptions {
   onSpawn?: (pid: number) => void;
 }
 
+/** The owner's URL of the cluster in `dir`, whether it runs or not. */
+export async function postgresUrl(dir: string, port: number): Promise<string> {
+  return `postgres://${OWNER}:${await readPassword(dir)}@127.0.0.1:${port}/${OWNER}`;
+}
+
 /**
  * Starts Postgres on the loopback, making its cluster first when there is none. `url` is the owner's. Rejects, with
  * its last words, when it ends before it is ready.
@@ -69,7 +74,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Server> {
       }),
     cluster,
   );
-  const url = `postgres://${OWNER}:${await readPassword(dir)}@127.0.0.1:${port}/${OWNER}`;
+  const url = await postgresUrl(dir, port);
   await makeDatabase(url);
   return { ...running, url, port, dir };
 }
