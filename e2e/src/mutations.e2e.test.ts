@@ -85,8 +85,8 @@ it("is content with events sent twice, and objects when ingest forgets the clien
 it('objects when a worker cuts a COPY in the middle of a character', async () => {
   const system = await givenSystem({ workers: 0 });
   const load = startLoad(system, {
-    ...{ random: seededRandom(), connections: 4, count: 1_000 },
-    ...{ create: createHeavyEvent, send: sendBatch, batch: 50 },
+    ...{ random: seededRandom(), connections: 4, count: 400 },
+    ...{ create: createHeavyEvent, send: sendBatch, batch: 20 },
   });
   await load.done;
   await system.add('worker', { rewrites: cutsRowsBetweenUnits });

@@ -161,8 +161,8 @@ it('stores 5,000 mixed events of 100 connections, each once, equal to what was s
 it('stores a backlog of heavy events in batches, as they were sent', async () => {
   const system = await givenSystem({ workers: 0 });
   const load = startLoad(system, {
-    ...{ random: seededRandom(), connections: 4, count: 1_000 },
-    ...{ create: createHeavyEvent, send: sendBatch, batch: 50 },
+    ...{ random: seededRandom(), connections: 4, count: 400 },
+    ...{ create: createHeavyEvent, send: sendBatch, batch: 20 },
   });
   await load.done;
   expect(load.statuses).toEqual({ 202: 20 });

@@ -37,7 +37,8 @@ export interface SystemOptions {
 /** What differs from the defaults in every service under test. */
 export const TEST_SETTINGS: { readonly [Name in ServiceName]: Readonly<Record<string, string>> } = {
   ingest: {},
-  worker: { CLAIM_MIN_IDLE_MS: '2000', WRITE_DEADLINE_MS: '1500' },
+  // Above the lock time-out of the worker's role, which is 2 s.
+  worker: { CLAIM_MIN_IDLE_MS: '4000', WRITE_DEADLINE_MS: '3000' },
   stats: {},
 };
 

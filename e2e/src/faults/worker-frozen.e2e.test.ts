@@ -8,7 +8,7 @@ import { assertNothingLostOrDoubled } from '../oracle.ts';
 import { seededRandom } from '../seed.ts';
 
 /** Twice the claim time. */
-const FROZEN_MS = 4_000;
+const FROZEN_MS = 8_000;
 
 it('fault 4: a worker frozen at any moment → its entries are taken over, and it changes nothing afterwards', async () => {
   const system = await givenSystem();

@@ -41,6 +41,7 @@ describe('settings', () => {
     const settings = {
       ...VALID,
       LOG_LEVEL: 'info',
+      SOURCE_VERSION: 'dev',
       PORT: 8_080,
       WAIT_MS: 1_500,
       MODE: 'fast',

@@ -103,7 +103,10 @@ export function text(fallback: string) {
   return v.optional(v.pipe(v.string(), v.maxLength(200, 'must have at most 200 characters')), fallback);
 }
 
-/** What every service has: where it listens and how much it says. */
+/** What every service has. */
 export const serviceEntries = {
+  /** How much it says. */
   LOG_LEVEL: oneOf('info', ['debug', 'info', 'warn', 'error']),
+  /** What it was built from, such as a commit; shown by /livez. */
+  SOURCE_VERSION: text('dev'),
 };

@@ -2,34 +2,21 @@
  * Everything that `pnpm start` runs, brought up from the bottom and taken down from the top: servers, stats, workers,
  * ingest; what has been started is taken down whether or not the rest came up.
  */
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { migrate } from '@sluice/db/migrate';
 import { allowLogin } from '@sluice/db/roles';
 import type { StartConfig } from './config.ts';
-import { keptPort } from './kept-port.ts';
-import { launch, type Server } from './launch.ts';
-import { openLogFile } from './log-file.ts';
-import { isLoud } from './loud-line.ts';
-import { machineMemoryBytes } from './machine-memory.ts';
+import type { Server } from './launch.ts';
 import { recordChildren } from './orphans.ts';
-import type { PostgresOptions } from './postgres.ts';
-import { startPostgres } from './postgres.ts';
+import { ownPostgres, ownRedis } from './own-servers.ts';
 import { untilReady } from './ready.ts';
-import { startRedis } from './redis.ts';
 import { rolePasswords, roleUrl } from './role-urls.ts';
+import { runService } from './run-service.ts';
 import { type ServiceSpec, type ServiceSpecs, serviceSpecs } from './services.ts';
 import { type Supervised, supervise } from './supervise.ts';
 import type { Terminal } from './terminal.ts';
 
-/** Ready takes under a second when nothing is wrong; a Redis or Postgres of somebody's own may just be waking up. */
+/** Ready takes seconds when nothing is wrong; a Redis or Postgres of somebody's own may just be waking up. */
 const READY_WITHIN_MS = 60_000;
-/** After its death a service may have to wait for a server that died with it. */
-const READY_AGAIN_WITHIN_MS = 24 * 60 * 60 * 1000;
-/** A worker's last batch and ingest's last requests end within their own deadlines, which are shorter. */
-const SERVICE_GRACE_MS = 20_000;
-/** A backlog of this share of the memory, and ingest refuses instead of the machine running out. */
-const REDIS_MEMORY_SHARE = 4;
 
 export interface Stack {
   specs: ServiceSpecs;
@@ -40,7 +27,7 @@ export interface Stack {
 export interface BringUp {
   /** Settles when everything is ready; rejects with a reason for a person. */
   up(): Promise<Stack>;
-  /** Takes down what is up, the top first. Goes on past a failure. */
+  /** Takes down what is up, the top first. */
   down(): Promise<void>;
 }
 
@@ -48,102 +35,51 @@ export interface BringUp {
 export function prepare(config: StartConfig, terminal: Terminal, stopping: AbortSignal): BringUp {
   const layers: Supervised[][] = [];
   const record = recordChildren(config.dataDir);
-  const logDir = join(config.dataDir, 'logs');
-
-  const keepServer = async (name: string, start: () => Promise<Server>): Promise<string> => {
-    let url = '';
-    const begin = async () => {
-      const server = await start();
-      url = server.url;
-      return server;
-    };
-    layers.push([await supervise({ name, start: begin, say: terminal.line })]);
-    return url;
-  };
-
-  const redis = async (): Promise<string> => {
-    const port = await keptPort(config.dataDir, 'redis', 6379);
-    const log = openLogFile(join(logDir, 'redis.log'));
-    const options = {
-      dir: join(config.dataDir, 'redis'),
-      port,
-      settings: { maxmemory: String(Math.floor(machineMemoryBytes() / REDIS_MEMORY_SHARE)) },
-      onLine: log.write,
-      onSpawn: (pid: number) => record('redis', pid, 'SIGTERM'),
-    };
-    return keepServer('redis', () => startRedis(options));
-  };
-
-  const postgres = async (): Promise<string> => {
-    const port = await keptPort(config.dataDir, 'postgres', 5432);
-    const log = openLogFile(join(logDir, 'postgres.log'));
-    const options: PostgresOptions = {
-      dir: join(config.dataDir, 'postgres'),
-      port,
-      onLine: log.write,
-      onSpawn: (pid) => record('postgres', pid, 'SIGINT'),
-    };
-    return keepServer('postgres', () => startPostgres(options));
-  };
-
-  const service = async ({ name, entry, port, env }: ServiceSpec): Promise<Supervised> => {
-    const log = openLogFile(join(logDir, `${name}.log`));
-    const onLine = (line: string) => {
-      log.write(line);
-      if (isLoud(line)) terminal.line(`${name} | ${line}`);
-    };
-    const start = () => {
-      return launch({
-        command: process.execPath,
-        args: [entry],
-        env,
-        cwd: config.projectDir,
-        stopSignal: 'SIGTERM',
-        graceMs: SERVICE_GRACE_MS,
-        onLine,
-        onSpawn: (pid) => record(name, pid, 'SIGTERM'),
-      });
-    };
-    return supervise({
-      name,
-      start,
-      ready: (running) => untilReady(name, running, port, READY_AGAIN_WITHIN_MS),
-      say: terminal.line,
-    });
-  };
-
-  /** The services of one layer, started side by side. */
-  const services = async (specs: readonly ServiceSpec[]): Promise<void> => {
-    const layer: Supervised[] = [];
-    layers.push(layer);
-    for (const spec of specs) layer.push(await service(spec));
-  };
 
   const step = <T>(label: string, work: () => Promise<T>): Promise<T> => {
     stopping.throwIfAborted();
     return terminal.step(label, work);
   };
+  const server = async (name: string, starter: Promise<() => Promise<Server>>): Promise<string> => {
+    const start = await starter;
+    let url = '';
+    const first = async () => {
+      const started = await start();
+      url = started.url;
+      return started;
+    };
+    layers.push([await supervise({ name, start: first, say: terminal.line })]);
+    return url;
+  };
+  const layer = async (specs: readonly ServiceSpec[]): Promise<void> => {
+    const started: Supervised[] = [];
+    layers.push(started);
+    for (const spec of specs) started.push(await runService(spec, config, record, terminal));
+  };
+  const services = async ({ stats, workers, ingest }: ServiceSpecs): Promise<void> => {
+    for (const specs of [[stats], workers, [ingest]]) await layer(specs);
+    await allReady(layers.flat(), [stats, ...workers, ingest], stopping);
+  };
 
   return {
     async up() {
-      await mkdir(logDir, { recursive: true, mode: 0o700 });
-      const redisUrl = config.redisUrl ?? (await step('starting Redis', redis));
-      const postgresUrl = config.databaseUrl ?? (await step('starting Postgres', postgres));
-      const urls = await step('migrating the database', () => migrated(config, postgresUrl));
-      const specs = await serviceSpecs(config, { redis: redisUrl, ...urls });
-      await step('starting stats, workers and ingest', async () => {
-        await services([specs.stats]);
-        await services(specs.workers);
-        await services([specs.ingest]);
-        await allReady(layers.flat(), [specs.stats, ...specs.workers, specs.ingest]);
-      });
+      const redisUrl =
+        config.redisUrl ?? (await step('starting Redis', () => server('redis', ownRedis(config, record))));
+      const postgresUrl =
+        config.databaseUrl ??
+        (await step('starting Postgres', () => server('postgres', ownPostgres(config, record))));
+      const databases = await step('migrating the database', () => migrated(config, postgresUrl));
+      const specs = await serviceSpecs(config, { redis: redisUrl, ...databases });
+      await step('starting stats, workers and ingest', () => services(specs));
       return { specs, redisUrl, postgresUrl };
     },
     async down() {
-      for (const layer of layers.splice(0).toReversed()) {
-        if (layer.length === 0) continue;
-        const names = layer.map(({ name }) => name).join(', ');
-        await terminal.step(`stopping ${names}`, () => Promise.all(layer.map((each) => each.stop())));
+      for (const started of layers.splice(0).toReversed()) {
+        if (started.length === 0) continue;
+        const names = started.map(({ name }) => name).join(', ');
+        await terminal.step(`stopping ${names}`, () =>
+          Promise.allSettled(started.map((each) => each.stop())),
+        );
       }
     },
   };
@@ -163,15 +99,23 @@ async function migrated(
   };
 }
 
-async function allReady(supervised: readonly Supervised[], specs: readonly ServiceSpec[]): Promise<void> {
+/** Settles when every service is ready, or when we are to stop. Rejects with the reasons of those that aren't. */
+async function allReady(
+  supervised: readonly Supervised[],
+  specs: readonly ServiceSpec[],
+  stopping: AbortSignal,
+): Promise<void> {
   const waits = specs.map(async ({ name, port }) => {
     const running = supervised.find((each) => each.name === name)?.current();
-    if (running) await untilReady(name, running, port, READY_WITHIN_MS);
+    if (!running) throw new Error(`${name} ended at once`);
+    await untilReady(name, running, port, READY_WITHIN_MS);
   });
-  const reasons = (await Promise.allSettled(waits)).flatMap((wait) => {
-    return wait.status === 'rejected'
-      ? [wait.reason instanceof Error ? wait.reason.message : String(wait.reason)]
-      : [];
+  const stopped = Promise.withResolvers<[]>();
+  stopping.addEventListener('abort', () => stopped.resolve([]), { once: true });
+  const results = await Promise.race([Promise.allSettled(waits), stopped.promise]);
+  const reasons = results.flatMap((wait) => {
+    if (wait.status === 'fulfilled') return [];
+    return [wait.reason instanceof Error ? wait.reason.message : String(wait.reason)];
   });
   if (reasons.length > 0) throw new Error(reasons.join('\n'));
 }

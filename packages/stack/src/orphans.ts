@@ -19,10 +19,11 @@ export interface Child {
   stopSignal: NodeJS.Signals;
 }
 
-/** Adds children to the record; a name's next child takes the place of its last. */
-export function recordChildren(
-  dataDir: string,
-): (name: string, pid: number, stopSignal: NodeJS.Signals) => void {
+/** Adds a child to the record; a name's next child takes the place of its last. */
+export type RecordChild = (name: string, pid: number, stopSignal: NodeJS.Signals) => void;
+
+/** Begins a new record. What an older one names must have been ended. */
+export function recordChildren(dataDir: string): RecordChild {
   const children = new Map<string, Child>();
   return (name, pid, stopSignal) => {
     children.set(name, { name, pid, identity: processIdentity(pid) ?? '', stopSignal });
@@ -45,6 +46,11 @@ export async function endOrphans(orphans: readonly Child[], graceMs: number = GR
       await sleep(LOOK_AGAIN_MS);
     }
   }
+}
+
+/** For who can't wait. */
+export function killOrphans(dataDir: string): void {
+  for (const orphan of findOrphans(dataDir)) send(orphan, 'SIGKILL');
 }
 
 function send(child: Child, signal: NodeJS.Signals): void {

@@ -3,7 +3,7 @@ import { describeExit, type Running } from './launch.ts';
 
 const ASK_AGAIN_MS = 100;
 const ANSWER_WITHIN_MS = 1_000;
-/** How much of a process's last words, or of an answer, a person wants to see. */
+/** How much of an answer a person wants to see. */
 const REASON_CHARACTERS = 600;
 
 /**
@@ -28,9 +28,7 @@ export async function untilReady(
     reason = answer ?? reason;
     await sleep(ASK_AGAIN_MS);
   }
-  const said = running.tail().slice(-3).join('\n').slice(-REASON_CHARACTERS);
-  const why = ended === undefined ? `isn't ready: ${reason}` : `ended (${ended})`;
-  throw new Error(`${name} ${why}${said ? `\n${said}` : ''}`);
+  throw new Error(`${name} ${ended === undefined ? `isn't ready: ${reason}` : `ended (${ended})`}`);
 }
 
 /** Undefined when it is ready, else why not. */

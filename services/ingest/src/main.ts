@@ -21,7 +21,7 @@ await runService('ingest', async ({ log, fail, onStop }) => {
   const config = ingestConfig();
   log.level = config.LOG_LEVEL;
   const registry = createRegistry('ingest');
-  const health = new Health('ingest', registry);
+  const health = new Health('ingest', registry, config.SOURCE_VERSION);
   const keys = streamKeys(config.STREAM_KEY);
   const gate = new Gate({
     backlogHigh: config.BACKLOG_HIGH_EVENTS,

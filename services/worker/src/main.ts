@@ -33,7 +33,7 @@ await runService('worker', async ({ log, fail, onStop }) => {
   const config = workerConfig();
   log.level = config.LOG_LEVEL;
   const registry = createRegistry('worker');
-  const health = new Health('worker', registry);
+  const health = new Health('worker', registry, config.SOURCE_VERSION);
   const metrics = createWorkerMetrics(registry, log);
   const client = (name: string, socketTimeoutMs: number, pingIntervalMs: number) => {
     const created = createStreamClient({ url: config.REDIS_URL, name, socketTimeoutMs, pingIntervalMs });

@@ -26,16 +26,15 @@ export interface Reply {
   readonly tookMs: number;
 }
 
+/** Starts it with these settings, whether they are any good or not. */
+export function startMain(settings: Record<string, string>): Promise<NodeProcess> {
+  return startNode([MAIN], { HOST: '127.0.0.1', ...settings });
+}
+
 /** Starts it on a free port and a stream of its own. The caller stops it. */
 export async function startIngest(redisUrl: string, settings: Record<string, string> = {}): Promise<Ingest> {
   const key = `test:${randomUUID()}`;
-  const running = await startNode([MAIN], {
-    HOST: '127.0.0.1',
-    PORT: '0',
-    REDIS_URL: redisUrl,
-    STREAM_KEY: key,
-    ...settings,
-  });
+  const running = await startMain({ PORT: '0', REDIS_URL: redisUrl, STREAM_KEY: key, ...settings });
   const { port } = await running.logged('listening');
   const url = `http://127.0.0.1:${port}`;
   return {

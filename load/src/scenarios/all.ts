@@ -1,0 +1,8 @@
+/** Every scenario, in the order in which they run. */
+import type { Scenario } from '../bench/run.ts';
+import { batch } from './batch.ts';
+import { connections, fsync, rates } from './curves.ts';
+import { drain } from './drain.ts';
+import { single } from './single.ts';
+
+export const scenarios: readonly Scenario[] = [single, connections, rates, fsync, batch, drain];
