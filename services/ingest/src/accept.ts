@@ -18,6 +18,7 @@ export const REFUSALS = [
   'too_large',
   'cut_off',
   'unsupported_type',
+  'busy',
   'backlog_full',
   'unavailable',
 ] as const;

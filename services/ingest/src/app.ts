@@ -6,12 +6,14 @@ import { type Context, Hono } from 'hono';
 import { cors } from 'hono/cors';
 import { acceptBatch, acceptEvent, type RefusalReason, receiptOf } from './accept.ts';
 import type { Outcome } from './appender.ts';
-import { inflateBody, readBody } from './body.ts';
+import { BodyBudget, inflateBody, readBody } from './body.ts';
 
 /** The size that a body of one event may have. */
 const MAX_EVENT_BODY_BYTES = 64 * 1_024;
 /** The size that a body of many events may have, on the wire and inflated. */
 const MAX_BATCH_BODY_BYTES = 5 * 1_024 * 1_024;
+/** Twelve of the largest batches at once, or hundreds of usual ones; their parsed events take about as much again. */
+const BATCHES_UNDER_WAY_BYTES = 12 * MAX_BATCH_BODY_BYTES;
 /** What a batch may be sent as: forms, images and the like are mistakes. */
 const BATCH_TYPE = /^(application\/(json|x-ndjson|ndjson|jsonl|x-jsonlines)|text\/plain)\b/i;
 /** Trackers on any site may post, without cookies; a preflight is remembered for a day. */
@@ -53,8 +55,9 @@ export interface AppOptions {
  */
 export function createApp(options: AppOptions): Hono<{ Bindings: Bindings }> {
   const app = new Hono<{ Bindings: Bindings }>();
+  const budget = new BodyBudget(BATCHES_UNDER_WAY_BYTES);
   app.post('/event', (c) => postEvent(c, options));
-  app.post('/events', (c) => postEvents(c, options));
+  app.post('/events', (c) => withinBudget(c, budget, options));
   app.options('*', cors(CORS));
   app.on('GET', ['/livez', '/readyz', '/metrics'], async (c) => {
     const probe = await options.health.answer(c.req.path);
@@ -80,6 +83,19 @@ async function postEvent(c: IngestContext, options: AppOptions): Promise<Respons
   const outcome = await options.append([accepted.line]);
   if (outcome === 'appended') return new Response(null, { status: 204, headers: ANY_ORIGIN });
   return refuseForNow(outcome, 1, options);
+}
+
+/** Takes a batch in when there is room for it, which its size on the wire tells only if it is sent as it is. */
+async function withinBudget(c: IngestContext, budget: BodyBudget, options: AppOptions): Promise<Response> {
+  const { headers } = c.env.incoming;
+  const declared = headers['content-encoding'] === undefined ? headers['content-length'] : undefined;
+  const bytes = Math.min(Number(declared ?? MAX_BATCH_BODY_BYTES), MAX_BATCH_BODY_BYTES);
+  if (!budget.take(bytes)) return refuseForNow('busy', 1, options);
+  try {
+    return await postEvents(c, options);
+  } finally {
+    budget.giveBack(bytes);
+  }
 }
 
 /** `POST /events`: 202 when all events that aren't listed are on disk; 400 when there are none. */
@@ -112,7 +128,7 @@ function problemOf({ error, field }: { error: string; field?: string }): object 
 
 /** Nothing was appended, or nobody knows: 503, and when to try again. */
 function refuseForNow(
-  reason: 'unavailable' | 'backlog_full',
+  reason: 'unavailable' | 'backlog_full' | 'busy',
   events: number,
   { refused, retryAfterSeconds }: AppOptions,
 ): Response {

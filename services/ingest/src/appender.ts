@@ -45,6 +45,7 @@ const MAX_WAITING_BYTES = 32 * 1_024 * 1_024;
 /** Events that share one append and one answer. */
 class Group {
   readonly lines: string[] = [];
+  readonly createdAt = performance.now();
   bytes = 0;
   readonly outcome: Promise<Outcome>;
   readonly settle: (outcome: Outcome) => void;
@@ -109,6 +110,12 @@ export class Appender {
       return;
     }
     this.#waitingBytes -= group.bytes;
+    if (performance.now() - group.createdAt >= this.#options.deadlineMs) {
+      // It waited its time away behind slow appends; its clients have their answer to get now.
+      group.settle('unavailable');
+      this.#next();
+      return;
+    }
     this.#settled = this.#append(group).then(() => {
       if (this.#mode === 'STALLED') this.#mode = 'APPENDING';
       this.#next();
@@ -117,7 +124,9 @@ export class Appender {
 
   async #append(group: Group): Promise<void> {
     const startedAt = performance.now();
-    const deadline = setTimeout(() => this.#stall(group), this.#options.deadlineMs);
+    // From the arrival of its first event, so that waiting counts too.
+    const leftMs = this.#options.deadlineMs - (startedAt - group.createdAt);
+    const deadline = setTimeout(() => this.#stall(group), leftMs);
     let reply: AppendReply | undefined;
     let failure: unknown;
     try {

@@ -12,6 +12,26 @@ export type Body =
   | { readonly ok: true; readonly bytes: Buffer }
   | { readonly ok: false; readonly reason: 'too_large' | 'cut_off' };
 
+/** What all batches under way may hold together, in bytes: the bound on a flood of large bodies. */
+export class BodyBudget {
+  #left: number;
+
+  constructor(bytes: number) {
+    this.#left = bytes;
+  }
+
+  /** @returns false when there is no room, and takes nothing. */
+  take(bytes: number): boolean {
+    if (bytes > this.#left) return false;
+    this.#left -= bytes;
+    return true;
+  }
+
+  giveBack(bytes: number): void {
+    this.#left += bytes;
+  }
+}
+
 /**
  * @param incoming the request as `node:http` has it, its body not read yet.
  * @param maxBytes of the body as it is on the wire.
