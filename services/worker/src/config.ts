@@ -24,8 +24,11 @@ const schema = v.object({
   WRITERS: integer(2, 1, 16),
   /** Events of a batch when the worker is behind; a quiet one writes what it finds. */
   BATCH_MAX_EVENTS: integer(10_000, 1, 100_000),
-  /** A statement that takes longer is stuck: the process exits, and its entries are reclaimed. */
-  WRITE_DEADLINE_MS: integer(20_000, 100, 600_000),
+  /**
+   * A statement that takes longer is stuck: the process exits, and its entries are reclaimed. Above the
+   * role's lock_timeout of 2 s, or waiting for a lock would look like that.
+   */
+  WRITE_DEADLINE_MS: integer(20_000, 2_500, 600_000),
   /** Entries whose consumer hasn't renewed its claim for so long are taken over. */
   CLAIM_MIN_IDLE_MS: integer(30_000, 200, 3_600_000),
   /** An entry delivered more often kills workers: it is dead-lettered unread. */

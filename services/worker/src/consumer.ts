@@ -5,10 +5,10 @@
  *
  * - STARTING: waiting until Redis has the group and Postgres the schema. Nothing is read.
  * - READING: batches are read whenever fewer than `writers` are being written.
- * - WAITING: a batch met a fault that passes by itself. It is tried again with growing pauses, and
- *   nothing new is read, until one is stored. Its claims are renewed, so nobody takes it over and no
- *   delivery is counted.
- * - HALTED: a batch met a fault that somebody must mend. As WAITING, but unhealthy and slow.
+ * - WAITING: a batch met a fault that passes by itself. It is tried again with growing pauses, keeping
+ *   its writer's place, while the other writers go on: what blocks one batch may not block the next.
+ *   Its claims are renewed, so nobody takes it over and no delivery is counted.
+ * - HALTED: a batch met a fault that somebody must mend. Nothing new is read, and the pauses are long.
  * - DRAINING: told to stop. What is being written ends; what meets a fault is left pending.
  * - STOPPED: nothing is under way.
  *
@@ -19,7 +19,7 @@ import { backoffMs } from '@sluice/service/backoff';
 import type { Log } from '@sluice/service/log';
 import { type Batch, batchOf } from './batch.ts';
 import type { DeadLetters } from './dead-letters.ts';
-import { faultOf } from './postgres-fault.ts';
+import { faultOf, sqlstateOf } from './postgres-fault.ts';
 import { type Delivery, isReply, type StreamReader } from './stream-reader.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 import type { Writer } from './writer.ts';
@@ -42,6 +42,8 @@ const RETRY_FIRST_MS = 50;
 /** Transient faults are looked at this often at least, so that work resumes within seconds. */
 const RETRY_MAX_MS = 2_000;
 const HALTED_RETRY_MS = 5_000;
+/** lock_not_available: somebody holds what a batch needs. */
+const LOCK_TIMEOUT = '55P03';
 const MAX_READ_ENTRIES = 256;
 /** JSON text of one batch; with two batches and their copies this stays far under 300 MiB. */
 const MAX_BATCH_BYTES = 8 * 1_024 * 1_024;
@@ -54,6 +56,8 @@ export interface ConsumerOptions {
   readonly connected: Promise<unknown>;
   /** Resolves when Postgres can store events: reachable, migrated, with partitions. */
   readonly prepare: () => Promise<void>;
+  /** Ends what frozen workers left blocking in Postgres. @returns how many. */
+  readonly unblock: () => Promise<number>;
   readonly metrics: WorkerMetrics;
   readonly log: Log;
   readonly writers: number;
@@ -128,7 +132,7 @@ export class Consumer {
 
   async #turn(): Promise<void> {
     this.lastTurnAt = performance.now();
-    if (this.#underWay.size >= this.#options.writers || this.#mode !== 'READING') {
+    if (this.#underWay.size >= this.#options.writers || this.#mode === 'HALTED') {
       await Promise.race([...this.#underWay.values(), this.#pause(BLOCK_MS)]);
       return;
     }
@@ -248,11 +252,17 @@ export class Consumer {
       metrics.groupGone();
       await stream.createGroup().catch(() => undefined);
     }
+    if (sqlstateOf(error) === LOCK_TIMEOUT) await this.#unblock();
     const halting = fault === 'operator' && (what === 'write' || what === 'start');
     if (what === 'write' && !this.#stopping) this.#enter(halting ? 'HALTED' : 'WAITING', describe(error));
     if (what === 'start') this.#problem = describe(error);
     await this.#pause(halting ? HALTED_RETRY_MS : backoffMs(attempt, RETRY_FIRST_MS, RETRY_MAX_MS));
     this.lastTurnAt = performance.now();
+  }
+
+  async #unblock(): Promise<void> {
+    const ended = await this.#options.unblock().catch(() => 0);
+    if (ended > 0) this.#options.log.warn({ copies: ended }, 'ended COPYs of workers that went silent');
   }
 
   #recover(): void {

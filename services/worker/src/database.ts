@@ -15,6 +15,12 @@ const CONNECT_TIMEOUT_S = 5;
 /** Written to the socket at a time; a COPY's data is copied once by the driver whatever its size. */
 const COPY_CHUNK_BYTES = 256 * 1_024;
 
+/** `$1` in milliseconds. A role may look at and end its own backends without further rights. */
+const END_STALLED_COPIES = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE usename = current_user AND datname = current_database() AND pid <> pg_backend_pid()
+  AND state = 'active' AND wait_event = 'ClientRead' AND query LIKE 'COPY %'
+  AND query_start < now() - $1::int * interval '1 millisecond'`;
+
 export interface DatabaseOptions {
   readonly url: string;
   readonly connections: number;
@@ -50,6 +56,20 @@ export class Database {
   /** Runs `COPY … FROM STDIN`. @returns the number of rows copied, after the commit. */
   async copy(statement: string, rows: string): Promise<number> {
     return this.#inTime(this.#copy(statement, rows), 'a COPY');
+  }
+
+  /**
+   * Ends COPYs of this role whose client has sent nothing for longer than any live worker waits: it
+   * is frozen or cut off, and its uncommitted rows block whoever took its entries over.
+   *
+   * @returns how many were ended. Nothing is lost by it: what they held is pending in the stream.
+   */
+  async endStalledCopies(): Promise<number> {
+    const ended = await this.#inTime(
+      this.#sql.unsafe(END_STALLED_COPIES, [this.#options.deadlineMs]),
+      'ending stalled COPYs',
+    );
+    return ended.count;
   }
 
   /** Closes the connections, dropping what is under way after `graceMs`. */

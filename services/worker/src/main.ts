@@ -72,6 +72,7 @@ await runService('worker', async ({ log, fail, onStop }) => {
     deadLetters,
     connected: Promise.all([readingConnected, controlConnected]),
     prepare: () => ensurePartitions(database),
+    unblock: () => database.endStalledCopies(),
     metrics,
     log,
     writers: config.WRITERS,
