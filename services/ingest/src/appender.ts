@@ -15,7 +15,7 @@
  * An event is never appended twice by us: the client sends it again or doesn't.
  */
 import assert from 'node:assert/strict';
-import { MAX_ENTRY_BYTES, MAX_ENTRY_EVENTS } from '@sluice/event/entry';
+import { MAX_ENTRY_CHARACTERS, MAX_ENTRY_EVENTS } from '@sluice/event/entry';
 import type { AppendReply, NewEntry } from '@sluice/event/stream';
 
 /** `appended` means on disk; `unavailable` that nobody knows, or surely not; `backlog_full` surely not. */
@@ -38,15 +38,15 @@ export interface ObservedAppend {
 }
 
 /** A group is closed at this size: Redis works on one append for under 5 ms, and answers others meanwhile. */
-const MAX_GROUP_BYTES = 1_024 * 1_024;
+const MAX_GROUP_CHARACTERS = 1_024 * 1_024;
 /** What may wait in memory; beyond, Redis can't keep up and clients hear so at once. */
-const MAX_WAITING_BYTES = 32 * 1_024 * 1_024;
+const MAX_WAITING_CHARACTERS = 32 * 1_024 * 1_024;
 
 /** Events that share one append and one answer. */
 class Group {
   readonly lines: string[] = [];
   readonly createdAt = performance.now();
-  bytes = 0;
+  characters = 0;
   readonly outcome: Promise<Outcome>;
   readonly settle: (outcome: Outcome) => void;
 
@@ -61,7 +61,7 @@ export class Appender {
   #mode: 'IDLE' | 'APPENDING' | 'STALLED' = 'IDLE';
   readonly #options: AppenderOptions;
   #waiting: Group[] = [];
-  #waitingBytes = 0;
+  #waitingCharacters = 0;
   #settled: Promise<void> = Promise.resolve();
 
   constructor(options: AppenderOptions) {
@@ -74,18 +74,17 @@ export class Appender {
    * @returns when they are on disk or known not to be, at the latest at the deadline.
    */
   add(lines: readonly string[]): Promise<Outcome> {
-    if (this.#mode === 'STALLED' || this.#waitingBytes > MAX_WAITING_BYTES)
+    if (this.#mode === 'STALLED' || this.#waitingCharacters > MAX_WAITING_CHARACTERS)
       return Promise.resolve('unavailable');
     let group = this.#waiting.at(-1);
-    if (group === undefined || group.bytes > MAX_GROUP_BYTES) {
+    if (group === undefined || group.characters > MAX_GROUP_CHARACTERS) {
       group = new Group();
       this.#waiting.push(group);
     }
     for (const line of lines) {
       group.lines.push(line);
-      // UTF-16 units are at most as many as UTF-8 bytes; the sizes here are bounds, not accounts.
-      group.bytes += line.length;
-      this.#waitingBytes += line.length;
+      group.characters += line.length;
+      this.#waitingCharacters += line.length;
     }
     if (this.#mode === 'IDLE') {
       this.#mode = 'APPENDING';
@@ -109,7 +108,7 @@ export class Appender {
       this.#mode = 'IDLE';
       return;
     }
-    this.#waitingBytes -= group.bytes;
+    this.#waitingCharacters -= group.characters;
     if (performance.now() - group.createdAt >= this.#options.deadlineMs) {
       // It waited its time away behind slow appends; its clients have their answer to get now.
       group.settle('unavailable');
@@ -147,7 +146,7 @@ export class Appender {
     group.settle('unavailable');
     for (const waiting of this.#waiting) waiting.settle('unavailable');
     this.#waiting = [];
-    this.#waitingBytes = 0;
+    this.#waitingCharacters = 0;
   }
 }
 
@@ -155,15 +154,15 @@ export class Appender {
 function entriesOf(lines: readonly string[]): NewEntry[] {
   const entries: NewEntry[] = [];
   let from = 0;
-  let bytes = 0;
+  let characters = 0;
   for (let at = 0; at < lines.length; at += 1) {
     const length = (lines[at] as string).length;
-    if (at - from === MAX_ENTRY_EVENTS || (at > from && bytes + length > MAX_ENTRY_BYTES)) {
+    if (at - from === MAX_ENTRY_EVENTS || (at > from && characters + length > MAX_ENTRY_CHARACTERS)) {
       entries.push({ n: at - from, events: lines.slice(from, at).join('\n') });
       from = at;
-      bytes = 0;
+      characters = 0;
     }
-    bytes += length;
+    characters += length;
   }
   entries.push({
     n: lines.length - from,
