@@ -33,6 +33,21 @@ export async function readBacklog(redisUrl: string): Promise<Backlog> {
   });
 }
 
+/** The names of the consumers in the group, dead ones too. */
+export async function readConsumers(redisUrl: string): Promise<readonly string[]> {
+  return withRedis(redisUrl, async (client) =>
+    (await client.xInfoConsumers(STREAM, GROUP)).map(({ name }) => name),
+  );
+}
+
+/** How often each entry that is pending was delivered. */
+export function deliveries(redisUrl: string): Promise<number[]> {
+  return withRedis(redisUrl, async (client) => {
+    const pending = await client.xPendingRange(STREAM, GROUP, '-', '+', 10_000);
+    return pending.map(({ deliveriesCounter }) => deliveriesCounter);
+  });
+}
+
 export type RedisClient = ReturnType<typeof createPlainClient>;
 
 /** Runs commands over a connection of their own. */

@@ -2,7 +2,7 @@
 import { bodies, TYPICAL } from '../bench/population.ts';
 import type { Run, Scenario } from '../bench/run.ts';
 import { blaster } from '../generators/blast.ts';
-import { type Child, startService, startYardstick } from '../system/child.ts';
+import { type Child, startBareServer, startService } from '../system/child.ts';
 import { underLoad, withoutWorkers } from './http-load.ts';
 
 const SCENARIO = 'batch';
@@ -22,7 +22,7 @@ export const batch: Scenario = {
 async function measure(run: Run): Promise<void> {
   const { url } = await run.servers.redis();
   await using ingest = await startService('ingest', { env: { REDIS_URL: url } });
-  await using bare = await startYardstick('http', { env: { REDIS_URL: url, REDIS_WORK: 'coalesced' } });
+  await using bare = await startBareServer(url, 'coalesced');
   for (const size of SIZES) {
     run.progress.now(`batch: ${size} events a request by ${blaster().name}`);
     const own = await costOf(run, ingest, size);

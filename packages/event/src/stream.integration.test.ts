@@ -222,8 +222,19 @@ describe('removeConsumer', () => {
     expect(await client.xInfoConsumers(keys.stream, GROUP)).toEqual([]);
   });
 
-  it('answers that nothing was removed when the stream is gone', async () => {
-    expect(await (await connected()).removeConsumer(newKeys(), 'a')).toBe(false);
+  it('answers that nothing was removed when the stream is gone, or has no group', async () => {
+    const client = await connected();
+    const keys = newKeys();
+    expect(await client.removeConsumer(keys, 'a')).toBe(false);
+    await client.append(keys, NO_LIMIT, [entry(1)]);
+    expect(await client.removeConsumer(keys, 'a')).toBe(false);
+  });
+
+  it('says so when the key is no stream', async () => {
+    const client = await connected();
+    const keys = newKeys();
+    await client.set(keys.stream, 'text');
+    await expect(client.removeConsumer(keys, 'a')).rejects.toThrow(/^WRONGTYPE/);
   });
 });
 

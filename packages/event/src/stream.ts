@@ -135,6 +135,23 @@ return gone`,
 });
 
 /**
+ * Makes the group, from the start of the stream, and the stream with it. A script, since Redis refuses the
+ * plain command when it is out of memory, and then nobody could ever make room.
+ *
+ * KEYS stream. ARGV group. Fails with BUSYGROUP when there is one already.
+ */
+const createGroup = defineScript({
+  NUMBER_OF_KEYS: 1,
+  SCRIPT: `#!lua flags=allow-oom
+return redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')`,
+  parseCommand(parser: CommandParser, keys: StreamKeys) {
+    parser.pushKeys([keys.stream]);
+    parser.push(GROUP);
+  },
+  transformReply: (reply: unknown): unknown => reply,
+});
+
+/**
  * Deletes a consumer that has nothing pending; with something pending Redis would throw that away too.
  *
  * KEYS stream. ARGV group, consumer. Answers 1 when it is gone.
@@ -142,8 +159,9 @@ return gone`,
 const removeConsumer = defineScript({
   NUMBER_OF_KEYS: 1,
   SCRIPT: `#!lua flags=allow-oom
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-if #redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2]) > 0 then return 0 end
+local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2])
+if pending.err then return string.find(pending.err, 'NOGROUP') and 0 or pending end
+if #pending > 0 then return 0 end
 redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
 return 1`,
   parseCommand(parser: CommandParser, keys: StreamKeys, consumer: string) {
@@ -182,7 +200,7 @@ export function createStreamClient({ url, name, socketTimeoutMs, pingIntervalMs 
   return createClient({
     url,
     name,
-    scripts: { append, settle, renew, removeConsumer },
+    scripts: { append, settle, renew, createGroup, removeConsumer },
     disableOfflineQueue: true,
     maintNotifications: 'disabled',
     pingInterval: pingIntervalMs,

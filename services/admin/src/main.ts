@@ -1,6 +1,7 @@
 /** The `sluice` command. Wiring, and what a person sees. */
 import { createStreamClient, type NewEntry, streamKeys } from '@sluice/event/stream';
 import { ConfigError } from '@sluice/service/config';
+import { withDeadline } from '@sluice/service/deadline';
 import postgres from 'postgres';
 import { type Command, HELP, readCommand } from './command.ts';
 import { databaseConfig, streamConfig } from './config.ts';
@@ -83,8 +84,9 @@ async function withStream<T>(work: (append: (entry: NewEntry) => Promise<void>) 
   });
   // connect() and the commands reject with the same errors.
   client.on('error', () => undefined);
-  await client.connect();
   try {
+    // connect() itself tries for as long as it takes.
+    await withDeadline(client.connect(), REDIS_SILENCE_MS, 'connecting to Redis');
     return await work(async (entry) => {
       // A replay is an operator's decision: no high-water mark.
       await client.append(streamKeys(STREAM_KEY), Number.MAX_SAFE_INTEGER, [entry]);
