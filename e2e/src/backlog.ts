@@ -40,6 +40,16 @@ export async function readConsumers(redisUrl: string): Promise<readonly string[]
   );
 }
 
+/** Adds an entry as no ingest would. @returns its id. */
+export function addByHand(redisUrl: string, fields: Readonly<Record<string, string>>): Promise<string> {
+  return withRedis(redisUrl, (client) => client.xAdd(STREAM, '*', fields));
+}
+
+/** The next entries get ids of that time or later, as after a clock that was there. In epoch milliseconds. */
+export async function continueFrom(redisUrl: string, time: number): Promise<void> {
+  await withRedis(redisUrl, (client) => client.xSetId(STREAM, `${time}-0`));
+}
+
 /** How often each entry that is pending was delivered. */
 export function deliveries(redisUrl: string): Promise<number[]> {
   return withRedis(redisUrl, async (client) => {

@@ -82,11 +82,11 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
 }
 
 export class System {
-  readonly redis: ServerProcess;
+  redis: ServerProcess;
+  redisUrl: string;
   readonly postgres: ServerProcess;
   /** The owner's URL of the database, directly. */
   readonly databaseUrl: string;
-  readonly redisUrl: string;
   /** Every service ever started, the ended ones too. */
   readonly services: ServiceProcess[] = [];
   readonly #counts = new Map<ServiceName, number>();
@@ -179,6 +179,14 @@ export class System {
   async report(siteId: string, date: string): Promise<{ status: number; body: string }> {
     const stats = await this.stats();
     return stats.probe(`/stats?${new URLSearchParams({ site_id: siteId, date })}`);
+  }
+
+  /** Leads all services to another Redis, which is the system's from now on; the one so far has ended. */
+  failOver(redis: ServerProcess): void {
+    this.redis = redis;
+    this.redisUrl = redis.url;
+    this.proxies.ingestRedis.retarget(redis.port);
+    this.proxies.workerRedis.retarget(redis.port);
   }
 
   /** Runs queries as the database's owner, over a connection of their own. */

@@ -29,15 +29,15 @@ function linesOf({ metrics, state }) {
     const tag = /^http_req_duration\{(.+)\}$/.exec(name)?.[1];
     if (tag === undefined) continue;
     lines.push(
-      `  ${tag.padEnd(16)} p50 ${ms(values['med'])}  p95 ${ms(values['p(95)'])}  p99 ${ms(values['p(99)'])}  most ${ms(values['max'])}`,
+      `  ${tag.padEnd(19)} p50 ${ms(values['med'])}  p95 ${ms(values['p(95)'])}  p99 ${ms(values['p(99)'])}  most ${ms(values['max'])}`,
     );
   }
   const seconds = state.testRunDurationMs / 1_000;
   const requests = countOf(metrics, 'http_reqs');
-  lines.push('', `  requests         ${whole(requests)}, ${whole(requests / seconds)} a second`);
+  lines.push('', `  ${'requests'.padEnd(19)}${whole(requests)}, ${whole(requests / seconds)} a second`);
   for (const name of ['accepted_events', 'refused_events', 'dropped_iterations']) {
     if (metrics[name] !== undefined)
-      lines.push(`  ${name.replace('_', ' ').padEnd(16)} ${whole(countOf(metrics, name))}`);
+      lines.push(`  ${name.replace('_', ' ').padEnd(19)}${whole(countOf(metrics, name))}`);
   }
   const broken = brokenThresholds(metrics);
   lines.push(

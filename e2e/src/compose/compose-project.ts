@@ -87,8 +87,19 @@ export class ComposeProject {
     });
   }
 
+  /** Waits until nobody is unhealthy: after a fault, health checks notice within their interval. */
+  async healthy(): Promise<void> {
+    await until('all healthy', BACK_WITHIN_MS, async () => {
+      await sleep(LOOK_EVERY_MS);
+      const sick = (await this.containers()).filter(({ health = 'healthy' }) => health !== 'healthy');
+      return sick.length === 0 ? undefined : sick.map(({ name, health }) => `${name} ${health}`).join(', ');
+    });
+  }
+
   /** Changes the number of a service's containers, touching no other, and waits until all are healthy. */
   async scale(service: string, replicas: number): Promise<void> {
+    // A container that is still unhealthy from a fault would end the wait at once.
+    await this.healthy();
     const how = ['--no-recreate', '--no-deps', '--no-build', '--scale', `${service}=${replicas}`];
     await this.compose('up', '--detach', ...(replicas > 0 ? ['--wait'] : []), ...how, service);
   }

@@ -73,6 +73,8 @@ function startLoad(resend = true): Load {
     answerWithinMs: ANSWER_WITHIN_MS,
   });
   loads.push(load);
+  // A test that fails mustn't leave it to the next one.
+  onTestFinished(() => load.stop());
   return load;
 }
 
@@ -247,6 +249,7 @@ describe('under load', () => {
     let missing: readonly Query[] = queries;
     await until('all with data', SCRAPED_WITHIN_MS, async () => {
       await sleep(ASK_EVERY_MS);
+      await project.report('any', '2026-01-01');
       const counts = await Promise.all(missing.map(({ expr }) => seriesOf(project.prometheusUrl, expr)));
       missing = missing.filter((_, at) => counts[at] === 0);
       return missing.length === 0
@@ -267,6 +270,7 @@ describe('an upgrade', () => {
     project.setVersion('second');
     await project.compose('build', 'migrate', 'worker', 'stats', 'ingest');
     const load = startLoad(false);
+    await project.healthy();
     await project.script('rollout.sh');
     expect(await project.versions('ingest', 8_080)).toEqual(['second', 'second']);
     expect(await project.versions('worker', 8_082)).toEqual(['second']);

@@ -7,6 +7,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { scenarios } from '../scenarios/all.ts';
+import { stopChildren } from '../system/child.ts';
 import { projectDir, Servers } from '../system/servers.ts';
 import { Stream } from '../system/stream.ts';
 import { describeMachine } from './machine.ts';
@@ -27,7 +28,10 @@ if (commandLine.ok) {
 async function bench(options: Options): Promise<number> {
   const progress = createProgress(process.stderr);
   const servers = await Servers.create({ parentDir: options.dir ?? join(projectDir, '.data') });
-  const closeAndExit = () => void servers.close().finally(() => process.exit(130));
+  const closeAndExit = () =>
+    void stopChildren()
+      .then(() => servers.close())
+      .finally(() => process.exit(130));
   process.once('SIGINT', closeAndExit);
   process.once('SIGTERM', closeAndExit);
   try {

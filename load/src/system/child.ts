@@ -40,6 +40,13 @@ export function startBareServer(
   return start('the bare server', BARE_SERVER, { env: { REDIS_URL: redisUrl, REDIS_WORK: redisWork } });
 }
 
+const started = new Set<Running>();
+
+/** Ends all that still runs: for a run that is broken off in the middle. */
+export async function stopChildren(): Promise<void> {
+  await Promise.all([...started].map((running) => running.stop()));
+}
+
 async function start(name: string, entry: string, { env, nodeArgs = [] }: ChildOptions): Promise<Child> {
   const port = await freePort();
   const running = await launch({
@@ -50,7 +57,11 @@ async function start(name: string, entry: string, { env, nodeArgs = [] }: ChildO
     stopSignal: 'SIGTERM',
     graceMs: ENDS_WITHIN_MS,
   });
-  const stop = () => running.stop();
+  started.add(running);
+  const stop = async () => {
+    await running.stop();
+    started.delete(running);
+  };
   try {
     await untilReady(name, running, port, READY_WITHIN_MS);
   } catch (error) {

@@ -161,6 +161,8 @@ it('when Redis is out of memory nothing is appended, and all else goes on', asyn
   await client.configSet('maxmemory', '100kb');
   await expect(client.append(keys, NO_LIMIT, [entry(5)])).rejects.toThrow(/^OOM/);
   const held = await readAll(client, keys, 'a');
+  await expect(client.createGroup(keys)).rejects.toThrow(/^BUSYGROUP/);
+  expect(await client.createGroup(newKeys())).toBe('OK');
   expect(await client.renew(keys, 'a', idsOf(held))).toEqual([]);
   expect(await client.settle(keys, held)).toEqual({ settled: 7, lost: 0 });
   expect(await client.removeConsumer(keys, 'a')).toBe(true);

@@ -75,7 +75,8 @@ export interface AppendReply {
  *
  * When the stream is empty afterwards, events that were accepted but not settled are lost: they are
  * counted, once. Those that a worker still held when their entries vanished come back off that count
- * as it settles them, which is when `lost` is negative.
+ * as it settles them, which is when `lost` is negative; but only if they are still pending. With the
+ * group gone, or an XAUTOCLAIM having swept them out, they stay counted: at most too much, never too little.
  *
  * KEYS stream, accepted, settled, lost. ARGV group, then id and `n` of each entry.
  * Answers {events settled by this call, events found lost by this call}.

@@ -97,7 +97,7 @@ describe('show', () => {
     const payloads = alike();
     const [fingerprint = ''] = await Promise.all(payloads.map((payload) => keep(database().sql, payload)));
     const begin = fingerprint.slice(0, 4);
-    for (const verb of ['show', 'drop', 'replay']) {
+    for (const verb of ['show', 'drop']) {
       expect(await run(verb, [begin])).toEqual({
         code: 2,
         out: '',
@@ -105,7 +105,6 @@ describe('show', () => {
       });
     }
     expect(await lettersLeft(database().sql)).toHaveLength(2);
-    expect(await run('show', [fingerprint])).toMatchObject({ code: 0 });
     const none = 'f'.repeat(64);
     expect(await run('show', [none])).toEqual({ code: 2, out: '', err: `no dead letter ${none}\n` });
   });
@@ -149,21 +148,14 @@ describe('replay', () => {
     expect(await counters(client, keys)).toMatchObject({ accepted: 3 });
   });
 
-  it.each([
-    ['no JSON', 'poison'],
-    ['no event', '{"hello":"world"}'],
-    ['an event without an id', JSON.stringify({ ...eventOf(), id: undefined })],
-    ['an event that is cut off', encodeEvent(eventOf()).slice(0, -5)],
-    ['an event beside a line that is none', `${encodeEvent(eventOf())}\npoison`],
-    ['a NUL', `${encodeEvent(eventOf()).slice(0, -1)},"path":"\0"}`],
-    ['bytes that are no UTF-8', Buffer.from([0xff, 0xfe, 0x00])],
-    ['nothing', ''],
-  ])('refuses %s and keeps the letter', async (_, payload) => {
+  it('refuses what holds no event, and keeps the letter', async () => {
     const { sql } = database();
-    const fingerprint = await keep(sql, payload);
-    const { code, out, err } = await run('replay', [fingerprint]);
-    expect([code, out]).toEqual([2, 'sent 0 again\n']);
-    expect(err).toContain('1 hold no event that could be sent again');
+    const fingerprint = await keep(sql, 'poison');
+    expect(await run('replay', [fingerprint])).toEqual({
+      code: 2,
+      out: 'sent 0 again\n',
+      err: '1 hold no event that could be sent again; show or drop them\n',
+    });
     expect(await lettersLeft(sql)).toEqual([fingerprint]);
     expect(await entries()).toEqual([]);
   });
@@ -172,14 +164,21 @@ describe('replay', () => {
     const { sql } = database();
     const events = Array.from({ length: 20 }, () => eventOf());
     for (const event of events) await keep(sql, encodeEvent(event));
-    const kept = [
-      await keep(sql, 'poison'),
-      await keep(sql, 'poison\0'),
-      await keep(sql, Buffer.from([0xff])),
+    const [line = ''] = events.map(encodeEvent);
+    const broken = [
+      'poison',
+      '{"hello":"world"}',
+      JSON.stringify({ ...eventOf(), id: undefined }),
+      line.slice(0, -5),
+      `${line}\npoison`,
+      `${line.slice(0, -1)},"path":"\0"}`,
+      Buffer.from([0xff, 0xfe, 0x00]),
+      '',
     ];
+    const kept = await Promise.all(broken.map((payload) => keep(sql, payload)));
     const { code, out, err } = await run('replay', ['--all']);
     expect([code, out]).toEqual([0, 'sent 20 again\n']);
-    expect(err).toContain('3 hold no event');
+    expect(err).toContain(`${broken.length} hold no event`);
     expect(await lettersLeft(sql)).toEqual(kept.toSorted());
     const ids = (await entries()).flatMap((entry) => entry.events.map(({ id }) => id));
     expect(ids.sort()).toEqual(events.map(({ id }) => id).sort());

@@ -20,119 +20,53 @@ const someEvents = (count: number) =>
   );
 
 describe('counts that are right', () => {
-  it('have no differences', async () => {
+  it('have no differences, in whatever time zone', async () => {
     await store(database().sql, someEvents(200));
-    expect(await verify()).toEqual({ code: 0, out: '3 sites recounted, 0 differences\n', err: '' });
-    const { code, out } = await verify('--json');
-    expect([code, JSON.parse(out)]).toEqual([0, { sites: 3, differences: [] }]);
+    const env = { DATABASE_URL: database().url, PGTZ: 'Pacific/Kiritimati', TZ: 'Pacific/Kiritimati' };
+    expect(await sluice(['verify'], env)).toMatchObject({
+      code: 0,
+      out: '3 sites recounted, 0 differences\n',
+    });
   });
 
   it('of nothing at all have none, either', async () => {
-    expect(await verify()).toMatchObject({ code: 0, out: '0 sites recounted, 0 differences\n' });
-  });
-
-  it('have none in any time zone, for any day and any text', async () => {
-    const odd = ['0001-01-01T00:00:00Z', '9999-12-31T23:59:59.999Z', '2026-03-29T01:30:00Z'].map((time) =>
-      eventOf({ site_id: `'"\\ é😀`, path: '\t\n', user_id: ' ', timestamp: Date.parse(time) }),
-    );
-    await store(database().sql, odd);
-    const env = { DATABASE_URL: database().url, PGTZ: 'Pacific/Kiritimati', TZ: 'Pacific/Kiritimati' };
-    expect(await sluice(['verify'], env)).toMatchObject({ code: 0 });
+    const { code, out } = await verify('--json');
+    expect([code, JSON.parse(out)]).toEqual([0, { sites: 0, differences: [] }]);
   });
 
   it('have none while events come in, on whatever moment it looks', async () => {
     const { sql } = database();
     let done = false;
     const writers = Array.from({ length: 2 }, async () => {
-      while (!done) await store(sql, someEvents(200));
+      while (!done) await store(sql, someEvents(20));
     });
     const said: unknown[] = [];
-    for (let round = 0; round < 3; round += 1) said.push(await verify('--json'));
+    for (let round = 0; round < 2; round += 1) said.push(await verify('--json'));
     done = true;
     await Promise.all(writers);
     const right = { code: 0, out: '{"sites":3,"differences":[]}\n' };
-    expect(said).toMatchObject([right, right, right]);
+    expect(said).toMatchObject([right, right]);
     expect(await verify('--json')).toMatchObject(right);
   });
 });
 
 describe('a count that was changed', () => {
-  it.each([
-    [
-      'the events of an hour',
-      `UPDATE hourly_counts SET events = events + 1 WHERE site_id = 'site-1'`,
-      `hourly_counts site-1 ${DAY} "12:00 page_view": counted 1, kept 2`,
-    ],
-    [
-      'the views of a path',
-      `UPDATE daily_paths SET views = 0 WHERE site_id = 'site-1'`,
-      `daily_paths site-1 ${DAY} "/": counted 1, kept 0`,
-    ],
-    [
-      'the number of visitors',
-      `DELETE FROM daily_visitor_counts WHERE site_id = 'site-1'`,
-      `daily_visitor_counts site-1 ${DAY} "": counted 1, kept 0`,
-    ],
-    [
-      'a visitor who never was',
-      `INSERT INTO daily_visitors VALUES ('site-1', '${DAY}', 'ghost')`,
-      `daily_visitors site-1 ${DAY} "ghost": counted 0, kept 1`,
-    ],
-    [
-      'a site that has no events',
-      `INSERT INTO daily_paths VALUES ('ghost', '${DAY}', '/', 1, 7)`,
-      `daily_paths ghost ${DAY} "/": counted 0, kept 7`,
-    ],
-    [
-      'rows that somebody deleted',
-      `DELETE FROM events WHERE site_id = 'site-2'`,
-      `hourly_counts site-2 ${DAY} "12:00 page_view": counted 0, kept 1`,
-    ],
-  ])('is found and mended: %s', async (_, change, difference) => {
+  it('is found and mended where one looks, and only there', async () => {
     const { sql } = database();
-    await store(sql, [eventOf({ user_id: 'user-1' }), eventOf({ site_id: 'site-2' })]);
-    await sql.unsafe(change);
-    const found = await verify();
-    expect(found).toMatchObject({ code: 1, out: expect.stringContaining(difference) });
-    const repaired = await verify('--repair');
-    expect(repaired).toMatchObject({
-      code: 0,
-      err: expect.stringContaining('rebuilt the counts that differed'),
-    });
-    expect(await verify()).toMatchObject({ code: 0 });
-  });
-
-  it('is told as JSON', async () => {
-    const { sql } = database();
-    await store(sql, [eventOf()]);
+    await store(sql, [eventOf(), eventOf({ site_id: 'site-2' })]);
     await sql`UPDATE daily_paths SET views = 5`;
-    const { code, out } = await verify('--json');
-    expect([code, JSON.parse(out)]).toEqual([
-      1,
-      {
-        sites: 1,
-        differences: [{ table: 'daily_paths', site_id: 'site-1', day: DAY, key: '/', counted: 1, kept: 5 }],
-      },
-    ]);
-  });
-
-  it('is found only where one looks, and only there mended', async () => {
-    const { sql } = database();
-    await store(sql, someEvents(200));
-    await sql`UPDATE daily_paths SET views = views + 1`;
-    const countOf = async (...args: string[]) =>
-      (JSON.parse((await verify('--json', ...args)).out) as { differences: unknown[] }).differences.length;
-    const all = await countOf();
-    const first = await countOf('--to', DAY);
-    const rest = await countOf('--from', '2026-03-02');
-    const site = await countOf('--site', 'site-1', '--from', DAY, '--to', DAY);
-    expect(first + rest).toBe(all);
-    expect(site).toBeGreaterThan(0);
-    expect(site).toBeLessThan(first);
-    expect(await verify('--repair', '--site', 'site-1', '--from', DAY, '--to', DAY)).toMatchObject({
+    const difference = { table: 'daily_paths', site_id: 'site-1', day: DAY, key: '/', counted: 1, kept: 5 };
+    const found = await verify('--json', '--site', 'site-1', '--from', DAY, '--to', DAY);
+    expect([found.code, JSON.parse(found.out)]).toEqual([1, { sites: 1, differences: [difference] }]);
+    expect(await verify('--repair', '--site', 'site-1')).toEqual({
       code: 0,
+      out: `daily_paths site-1 ${DAY} "/": counted 1, kept 5\n1 sites recounted, 1 differences\n`,
+      err: 'rebuilding site-1: 1 days\nrebuilt the counts that differed\n',
     });
-    expect(await countOf()).toBe(all - site);
+    expect(await verify()).toMatchObject({
+      code: 1,
+      out: `daily_paths site-2 ${DAY} "/": counted 1, kept 5\n2 sites recounted, 1 differences\n`,
+    });
   });
 
   it('among very many is counted, and the first ones printed', async () => {
@@ -154,7 +88,7 @@ describe('--repair', () => {
     await sql`DELETE FROM daily_visitors WHERE user_id = 'user-1'`;
     let done = false;
     const writers = Array.from({ length: 2 }, async () => {
-      while (!done) await store(sql, someEvents(50));
+      while (!done) await store(sql, someEvents(20));
     });
     const repaired = await verify('--repair');
     done = true;

@@ -43,6 +43,12 @@ export function createIngestMetrics(registry: Registry, log: Log, gate: Gate, wa
   );
   createGauge(
     registry,
+    'sluice_forgotten_events',
+    'Events that Redis had accepted and then did not know of: emptied, or replaced by an older copy.',
+    () => watch.state?.forgotten ?? 0,
+  );
+  createGauge(
+    registry,
     'sluice_durability_risks',
     'Redis settings under which accepted events can be lost.',
     () => watch.state?.risks.length ?? 0,
@@ -69,6 +75,7 @@ export function createIngestMetrics(registry: Registry, log: Log, gate: Gate, wa
         return;
       }
       gate.observeBacklog(reply.accepted, reply.settled, Date.now());
+      watch.sawAccepted(reply.accepted);
       if (reply.added) accepted.value += events;
       else gate.full();
     },
