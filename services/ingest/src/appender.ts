@@ -16,10 +16,13 @@
  */
 import assert from 'node:assert/strict';
 import { MAX_ENTRY_BYTES, MAX_ENTRY_EVENTS } from '@sluice/event/entry';
-import type { AppendReply, NewEntry } from '@sluice/event/stream';
+import { type AppendReply, type NewEntry, surelyNotWritten } from '@sluice/event/stream';
 
-/** `appended` means on disk; `unavailable` that nobody knows, or surely not; `backlog_full` surely not. */
-export type Outcome = 'appended' | 'unavailable' | 'backlog_full';
+/**
+ * `appended` means on disk; `unavailable` that nobody knows, or surely not; `backlog_full` and
+ * `unwritten` surely not, for want of room and because this Redis doesn't take it.
+ */
+export type Outcome = 'appended' | 'unavailable' | 'unwritten' | 'backlog_full';
 
 export interface AppenderOptions {
   /** Adds entries in one step; rejects when it didn't happen or nobody knows whether it did. */
@@ -74,8 +77,7 @@ export class Appender {
    * @returns when they are on disk or known not to be, at the latest at the deadline.
    */
   add(lines: readonly string[]): Promise<Outcome> {
-    if (this.#mode === 'STALLED' || this.#waitingBytes > MAX_WAITING_BYTES)
-      return Promise.resolve('unavailable');
+    if (!this.isOpen) return Promise.resolve('unavailable');
     let group = this.#waiting.at(-1);
     if (group === undefined || group.bytes > MAX_GROUP_BYTES) {
       group = new Group();
@@ -92,6 +94,11 @@ export class Appender {
       setImmediate(() => this.#next());
     }
     return group.outcome;
+  }
+
+  /** Whether it takes what is added, as far as it knows. */
+  get isOpen(): boolean {
+    return this.#mode !== 'STALLED' && this.#waitingBytes <= MAX_WAITING_BYTES;
   }
 
   /** Resolves when nothing is under way and nothing waits. No event may be added meanwhile. */
@@ -136,7 +143,7 @@ export class Appender {
     }
     clearTimeout(deadline);
     // After the deadline this changes nothing: the group was answered then.
-    group.settle(reply === undefined ? 'unavailable' : reply.added ? 'appended' : 'backlog_full');
+    group.settle(outcomeOf(reply, failure));
     const seconds = (performance.now() - startedAt) / 1_000;
     this.#options.observe({ reply, error: failure, events: group.lines.length, seconds });
   }
@@ -149,6 +156,11 @@ export class Appender {
     this.#waiting = [];
     this.#waitingBytes = 0;
   }
+}
+
+function outcomeOf(reply: AppendReply | undefined, failure: unknown): Outcome {
+  if (reply === undefined) return surelyNotWritten(failure) ? 'unwritten' : 'unavailable';
+  return reply.added ? 'appended' : 'backlog_full';
 }
 
 /** Lines as entries within an entry's limits. A single line is always within them. */
