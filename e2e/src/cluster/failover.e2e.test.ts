@@ -38,16 +38,23 @@ async function killPrimary(cluster: RedisCluster, stream: string): Promise<numbe
   return primary.port;
 }
 
-/** Cuts the replica off, so that it lacks what comes now, and kills the primary half a second later. */
-async function killPrimaryAheadOfReplica(cluster: RedisCluster, stream: string): Promise<void> {
+/**
+ * Cuts the replica off, so that it lacks what comes now, and kills the primary half a second later.
+ * The workers sleep meanwhile: what they had stored by then couldn't be lost any more.
+ */
+async function killPrimaryAheadOfReplica(system: System, stream: string): Promise<void> {
+  const { cluster } = system;
+  if (cluster === undefined) throw new Error('no cluster');
   const { primary, replica } = await cluster.placeOf(stream);
+  for (const worker of system.workers) worker.freeze();
   // Frozen, it can't connect again; cut off, nothing waits for it in a socket's buffer.
-  const frozen = cluster.server(replica?.port ?? 0);
-  frozen.freeze();
+  const cutOff = cluster.server(replica?.port ?? 0);
+  cutOff.freeze();
   await cluster.on(primary.port, (client) => client.sendCommand(['CLIENT', 'KILL', 'TYPE', 'replica']));
   await sleep(AHEAD_MS);
   await cluster.server(primary.port).kill();
-  frozen.thaw();
+  cutOff.thaw();
+  for (const worker of system.workers) worker.thaw();
   await cluster.healed();
 }
 
@@ -88,7 +95,7 @@ it('a primary killed → the other shards take the events, the services heal by 
 it('a primary killed that was 500 ms ahead of its replica → what it alone had is lost, and no more', async () => {
   const random = seededRandom();
   const { system, cluster, load } = await givenLoad(random);
-  await killPrimaryAheadOfReplica(cluster, random.pick(cluster.streams));
+  await killPrimaryAheadOfReplica(system, random.pick(cluster.streams));
   await sleep(2_000);
   await load.stop();
   await assertNothingLostOrDoubled(system, load, { redisLost: true, drainWithinMs: 60_000 });
@@ -102,7 +109,7 @@ it('a primary killed that was 500 ms ahead of its replica → what it alone had 
 it('the same with WAIT_REPLICAS=1 → nothing is lost', async () => {
   const random = seededRandom();
   const { system, cluster, load } = await givenLoad(random, 1);
-  await killPrimaryAheadOfReplica(cluster, random.pick(cluster.streams));
+  await killPrimaryAheadOfReplica(system, random.pick(cluster.streams));
   await sleep(2_000);
   await load.stop();
   await assertNothingLostOrDoubled(system, load, { drainWithinMs: 60_000 });

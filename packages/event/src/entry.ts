@@ -8,8 +8,8 @@ import { OPTIONAL_TEXTS, type SluiceEvent } from './event.ts';
 
 /** Redis handles an entry whole; 500 events keep its commands under a millisecond. */
 export const MAX_ENTRY_EVENTS = 500;
-/** A worker's memory is bounded by what one read may bring, which is this times the entries of a read. */
-export const MAX_ENTRY_BYTES = 256 * 1_024;
+/** In UTF-16 units, which are cheap to count: up to three times as many bytes. A worker's memory is bounded by it. */
+export const MAX_ENTRY_CHARACTERS = 256 * 1_024;
 
 /** One event as a line without its newline. */
 export function encodeEvent(event: SluiceEvent): string {

@@ -14,6 +14,7 @@ import {
 const NO_LIMIT = 1_000_000;
 /** An entry that says it has `n` events; no script looks inside. */
 const entry = (n: number, events = `${n} events`): NewEntry => ({ n, events });
+const idsOf = (entries: { id: string }[]) => entries.map(({ id }) => id);
 const pendingOf = (client: StreamClient, { stream }: StreamKeys) =>
   client.xPendingRange(stream, GROUP, '-', '+', 100);
 
@@ -151,23 +152,21 @@ describe('settle', () => {
     expect(await client.settle(keys, held)).toEqual({ settled: 7, lost: -7 });
     expect(await counters(client, keys)).toEqual({ accepted: 12, settled: 12, lost: 5 });
   });
+});
 
-  it('works when Redis is at maxmemory, and makes room', async () => {
-    const redis = await ownRedis({ settings: { maxmemory: '6mb' } });
-    const { client, keys } = await openStream(redis.url);
-    const large = entry(1, 'x'.repeat(256 * 1_024));
-    const fill = async () => {
-      for (let at = 0; at < 100; at += 1) await client.append(keys, NO_LIMIT, [large]);
-    };
-    await expect(fill()).rejects.toThrow(/^OOM/);
-    const { accepted } = await counters(client, keys);
-    expect(await client.xLen(keys.stream)).toBe(accepted);
-    expect(await client.settle(keys, await readAll(client, keys, 'a'))).toEqual({
-      settled: accepted,
-      lost: 0,
-    });
-    expect(await client.append(keys, NO_LIMIT, [large])).toMatchObject({ added: true });
-  });
+it('when Redis is out of memory nothing is appended, and all else goes on', async () => {
+  const redis = await ownRedis();
+  const { client, keys } = await openStream(redis.url);
+  await client.append(keys, NO_LIMIT, [entry(3), entry(4)]);
+  await client.configSet('maxmemory', '100kb');
+  await expect(client.append(keys, NO_LIMIT, [entry(5)])).rejects.toThrow(/^OOM/);
+  const held = await readAll(client, keys, 'a');
+  expect(await client.renew(keys, 'a', idsOf(held))).toEqual([]);
+  expect(await client.settle(keys, held)).toEqual({ settled: 7, lost: 0 });
+  expect(await client.removeConsumer(keys, 'a')).toBe(true);
+  expect(await counters(client, keys)).toEqual({ accepted: 7, settled: 7, lost: 0 });
+  await client.configSet('maxmemory', '0');
+  expect(await client.append(keys, NO_LIMIT, [entry(5)])).toMatchObject({ added: true });
 });
 
 describe('renew', () => {
@@ -177,7 +176,7 @@ describe('renew', () => {
   it('makes a claim young again and leaves the delivery count alone', async () => {
     const { client, keys } = await openStream();
     await client.append(keys, NO_LIMIT, [entry(1), entry(1)]);
-    const ids = (await readAll(client, keys, 'a')).map(({ id }) => id);
+    const ids = idsOf(await readAll(client, keys, 'a'));
     await vi.waitFor(async () => expect(Math.min(...(await idleOf(client, keys)))).toBeGreaterThan(200));
     expect(await client.renew(keys, 'a', ids)).toEqual([]);
     expect(Math.max(...(await idleOf(client, keys)))).toBeLessThan(200);
@@ -190,7 +189,7 @@ describe('renew', () => {
   it('names what it no longer holds: taken over or settled', async () => {
     const { client, keys } = await openStream();
     await client.append(keys, NO_LIMIT, [entry(1), entry(1), entry(1)]);
-    const [kept, taken, settled] = (await readAll(client, keys, 'a')).map(({ id }) => id);
+    const [kept, taken, settled] = idsOf(await readAll(client, keys, 'a'));
     assert(kept && taken && settled);
     await client.xClaim(keys.stream, GROUP, 'b', 0, taken);
     await client.settle(keys, [{ id: settled, n: 1 }]);
@@ -206,8 +205,7 @@ describe('renew', () => {
     await client.append(keys, NO_LIMIT, [entry(3)]);
     const held = await readAll(client, keys, 'a');
     await client.xTrim(keys.stream, 'MAXLEN', 0);
-    const ids = held.map(({ id }) => id);
-    expect(await client.renew(keys, 'a', ids)).toEqual([]);
+    expect(await client.renew(keys, 'a', idsOf(held))).toEqual([]);
     expect(await client.settle(keys, held)).toEqual({ settled: 3, lost: 0 });
   });
 });
@@ -252,7 +250,7 @@ describe('the client', () => {
     redis.kill('SIGKILL');
     await redis.exited;
     await vi.waitFor(() => expect(client.isReady).toBe(false));
-    await expect(client.append(keys, NO_LIMIT, [entry(2)])).rejects.toThrow();
+    await expect(client.append(keys, NO_LIMIT, [entry(2)])).rejects.toThrow('offline');
     await ownRedis({ dir: redis.dir, port: redis.port });
     await vi.waitFor(() => expect(client.isReady).toBe(true), 10_000);
     expect(await client.append(keys, NO_LIMIT, [entry(4)])).toMatchObject({ added: true, accepted: 5 });

@@ -15,7 +15,6 @@ export async function withDeadline<T>(promise: Promise<T>, ms: number, what: str
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new DeadlineError(what, ms)), ms);
   });
-  promise.catch(() => undefined);
   try {
     return await Promise.race([promise, late]);
   } finally {

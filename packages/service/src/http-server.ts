@@ -51,7 +51,8 @@ export async function closeServer(server: Server, graceMs = CLOSE_GRACE_MS): Pro
   const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
   let sweep: NodeJS.Timeout | undefined;
   const silent = setTimeout(() => {
-    sweep = setInterval(() => server.closeIdleConnections(), SWEEP_INTERVAL_MS);
+    // After this turn has read what had arrived: under load a request may have lain there for a while.
+    sweep = setInterval(() => setImmediate(() => server.closeIdleConnections()), SWEEP_INTERVAL_MS);
   }, IDLE_GRACE_MS);
   const cutOff = setTimeout(() => server.closeAllConnections(), graceMs);
   await closed;

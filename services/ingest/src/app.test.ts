@@ -182,6 +182,45 @@ describe('POST /events', () => {
   });
 });
 
+describe('batches under way', () => {
+  /** Bodies of which 5 MiB have arrived, and not yet their ends. */
+  const arriving = (count: number) =>
+    Array.from({ length: count }, () => {
+      const body = new PassThrough();
+      body.write(Buffer.alloc(5 * MIB, ' '));
+      return { body, answering: postBatch(body) };
+    });
+
+  it('share 60 MiB of what has arrived: one more is answered 503 until another has ended', async () => {
+    const [first, ...rest] = arriving(12);
+    const busy = await postBatch(BODY);
+    expect(busy).toMatchObject({ status: 503, text: '{"error":"failed to push to queue"}' });
+    expect(busy.headers.get('retry-after')).toBe('1');
+    expect(asking.refused).toEqual({ busy: 1 });
+
+    first?.body.destroy();
+    expect(await first?.answering).toMatchObject({ status: 400 });
+    for (let again = 0; again < 3; again += 1) expect(await postBatch(BODY)).toMatchObject({ status: 202 });
+    for (const { body } of rest) body.end();
+    for (const { answering } of rest) expect(await answering).toMatchObject({ status: 400 });
+  });
+
+  it('take nothing while they only promise to come', async () => {
+    const bodies = Array.from({ length: 40 }, () => new PassThrough());
+    const answering = bodies.map((body) => postBatch(body, { 'content-length': String(5 * MIB) }));
+    expect(await postBatch(BODY)).toMatchObject({ status: 202 });
+    for (const body of bodies) body.destroy();
+    await Promise.all(answering);
+  });
+
+  it('leave single events alone', async () => {
+    const all = arriving(12);
+    expect(await post(BODY)).toMatchObject({ status: 204 });
+    for (const { body } of all) body.destroy();
+    await Promise.all(all.map(({ answering }) => answering));
+  });
+});
+
 describe('the rest of the API', () => {
   it.each(['/event', '/events'])('lets any site post to %s', async (path) => {
     const { status, headers } = await asking.ask('OPTIONS', path, '', {

@@ -57,7 +57,7 @@ export function createApp(options: AppOptions): Hono<{ Bindings: Bindings }> {
   const app = new Hono<{ Bindings: Bindings }>();
   const budget = new BodyBudget(BATCHES_UNDER_WAY_BYTES);
   app.post('/event', (c) => postEvent(c, options));
-  app.post('/events', (c) => withinBudget(c, budget, options));
+  app.post('/events', (c) => postEvents(c, budget, options));
   app.options('*', cors(CORS));
   app.on('GET', ['/livez', '/readyz', '/metrics'], async (c) => {
     const probe = await options.health.answer(c.req.path);
@@ -85,29 +85,25 @@ async function postEvent(c: IngestContext, options: AppOptions): Promise<Respons
   return refuseForNow(outcome, 1, options);
 }
 
-/** Takes a batch in when there is room for it, which its size on the wire tells only if it is sent as it is. */
-async function withinBudget(c: IngestContext, budget: BodyBudget, options: AppOptions): Promise<Response> {
-  const { headers } = c.env.incoming;
-  const declared = headers['content-encoding'] === undefined ? headers['content-length'] : undefined;
-  const bytes = Math.min(Number(declared ?? MAX_BATCH_BODY_BYTES), MAX_BATCH_BODY_BYTES);
-  if (!budget.take(bytes)) return refuseForNow('busy', 1, options);
-  try {
-    return await postEvents(c, options);
-  } finally {
-    budget.giveBack(bytes);
-  }
-}
-
 /** `POST /events`: 202 when all events that aren't listed are on disk; 400 when there are none. */
-async function postEvents(c: IngestContext, options: AppOptions): Promise<Response> {
+async function postEvents(c: IngestContext, budget: BodyBudget, options: AppOptions): Promise<Response> {
   const { headers } = c.env.incoming;
   const type = headers['content-type'];
   if (type !== undefined && !BATCH_TYPE.test(type)) return refuseBody('unsupported_type', 0, options);
-  const body = await readBody(c.env.incoming, MAX_BATCH_BODY_BYTES);
+  const body = await readBody(c.env.incoming, MAX_BATCH_BODY_BYTES, budget);
   if (!body.ok) return refuseBody(body.reason, MAX_BATCH_BODY_BYTES, options);
-  const inflated = await inflateBody(body.bytes, headers['content-encoding'], MAX_BATCH_BODY_BYTES);
-  if (!inflated.ok) return refuseBody(inflated.reason, MAX_BATCH_BODY_BYTES, options);
-  const batch = acceptBatch(inflated.bytes.toString('utf8'), receiptOf(Date.now(), options.retentionDays));
+  try {
+    const encoding = headers['content-encoding'];
+    const inflated = await inflateBody(body.bytes, encoding, MAX_BATCH_BODY_BYTES, budget);
+    if (!inflated.ok) return refuseBody(inflated.reason, MAX_BATCH_BODY_BYTES, options);
+    return await postBatch(inflated.bytes.toString('utf8'), options);
+  } finally {
+    budget.giveBack(body.bytes.length);
+  }
+}
+
+async function postBatch(body: string, options: AppOptions): Promise<Response> {
+  const batch = acceptBatch(body, receiptOf(Date.now(), options.retentionDays));
   if (!batch.ok) {
     options.refused(batch.reason, 1);
     return answer(batch.reason === 'too_many_events' ? 413 : 400, { error: batch.error });
@@ -137,11 +133,12 @@ function refuseForNow(
 }
 
 function refuseBody(
-  reason: 'too_large' | 'cut_off' | 'unsupported_type',
+  reason: 'too_large' | 'cut_off' | 'unsupported_type' | 'busy',
   maxBytes: number,
-  { refused }: AppOptions,
+  options: AppOptions,
 ): Response {
-  refused(reason, 1);
+  if (reason === 'busy') return refuseForNow(reason, 1, options);
+  options.refused(reason, 1);
   // Closing the connection spares reading what a client may still be sending.
   const close = { connection: 'close' };
   switch (reason) {

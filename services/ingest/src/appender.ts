@@ -15,7 +15,7 @@
  * An event is never appended twice by us: the client sends it again or doesn't.
  */
 import assert from 'node:assert/strict';
-import { MAX_ENTRY_BYTES, MAX_ENTRY_EVENTS } from '@sluice/event/entry';
+import { MAX_ENTRY_CHARACTERS, MAX_ENTRY_EVENTS } from '@sluice/event/entry';
 import { type AppendReply, type NewEntry, surelyNotWritten } from '@sluice/event/stream';
 
 /**
@@ -28,6 +28,8 @@ export interface AppenderOptions {
   /** Adds entries in one step; rejects when it didn't happen or nobody knows whether it did. */
   readonly append: (entries: readonly NewEntry[]) => Promise<AppendReply>;
   readonly deadlineMs: number;
+  /** Appenders that share the memory for what waits. */
+  readonly shards: number;
   /** Told what each append brought. */
   readonly observe: (appended: ObservedAppend) => void;
 }
@@ -41,15 +43,15 @@ export interface ObservedAppend {
 }
 
 /** A group is closed at this size: Redis works on one append for under 5 ms, and answers others meanwhile. */
-const MAX_GROUP_BYTES = 1_024 * 1_024;
+const MAX_GROUP_CHARACTERS = 1_024 * 1_024;
 /** What may wait in memory; beyond, Redis can't keep up and clients hear so at once. */
-const MAX_WAITING_BYTES = 32 * 1_024 * 1_024;
+const MAX_WAITING_CHARACTERS = 32 * 1_024 * 1_024;
 
 /** Events that share one append and one answer. */
 class Group {
   readonly lines: string[] = [];
   readonly createdAt = performance.now();
-  bytes = 0;
+  characters = 0;
   readonly outcome: Promise<Outcome>;
   readonly settle: (outcome: Outcome) => void;
 
@@ -64,11 +66,13 @@ export class Appender {
   #mode: 'IDLE' | 'APPENDING' | 'STALLED' = 'IDLE';
   readonly #options: AppenderOptions;
   #waiting: Group[] = [];
-  #waitingBytes = 0;
+  readonly #maxWaitingCharacters: number;
+  #waitingCharacters = 0;
   #settled: Promise<void> = Promise.resolve();
 
   constructor(options: AppenderOptions) {
     this.#options = options;
+    this.#maxWaitingCharacters = MAX_WAITING_CHARACTERS / options.shards;
   }
 
   /**
@@ -79,15 +83,14 @@ export class Appender {
   add(lines: readonly string[]): Promise<Outcome> {
     if (!this.isOpen) return Promise.resolve('unavailable');
     let group = this.#waiting.at(-1);
-    if (group === undefined || group.bytes > MAX_GROUP_BYTES) {
+    if (group === undefined || group.characters > MAX_GROUP_CHARACTERS) {
       group = new Group();
       this.#waiting.push(group);
     }
     for (const line of lines) {
       group.lines.push(line);
-      // UTF-16 units are at most as many as UTF-8 bytes; the sizes here are bounds, not accounts.
-      group.bytes += line.length;
-      this.#waitingBytes += line.length;
+      group.characters += line.length;
+      this.#waitingCharacters += line.length;
     }
     if (this.#mode === 'IDLE') {
       this.#mode = 'APPENDING';
@@ -98,7 +101,7 @@ export class Appender {
 
   /** Whether it takes what is added, as far as it knows. */
   get isOpen(): boolean {
-    return this.#mode !== 'STALLED' && this.#waitingBytes <= MAX_WAITING_BYTES;
+    return this.#mode !== 'STALLED' && this.#waitingCharacters <= this.#maxWaitingCharacters;
   }
 
   /** Resolves when nothing is under way and nothing waits. No event may be added meanwhile. */
@@ -116,7 +119,7 @@ export class Appender {
       this.#mode = 'IDLE';
       return;
     }
-    this.#waitingBytes -= group.bytes;
+    this.#waitingCharacters -= group.characters;
     if (performance.now() - group.createdAt >= this.#options.deadlineMs) {
       // It waited its time away behind slow appends; its clients have their answer to get now.
       group.settle('unavailable');
@@ -154,7 +157,7 @@ export class Appender {
     group.settle('unavailable');
     for (const waiting of this.#waiting) waiting.settle('unavailable');
     this.#waiting = [];
-    this.#waitingBytes = 0;
+    this.#waitingCharacters = 0;
   }
 }
 
@@ -167,15 +170,15 @@ function outcomeOf(reply: AppendReply | undefined, failure: unknown): Outcome {
 function entriesOf(lines: readonly string[]): NewEntry[] {
   const entries: NewEntry[] = [];
   let from = 0;
-  let bytes = 0;
+  let characters = 0;
   for (let at = 0; at < lines.length; at += 1) {
     const length = (lines[at] as string).length;
-    if (at - from === MAX_ENTRY_EVENTS || (at > from && bytes + length > MAX_ENTRY_BYTES)) {
+    if (at - from === MAX_ENTRY_EVENTS || (at > from && characters + length > MAX_ENTRY_CHARACTERS)) {
       entries.push({ n: at - from, events: lines.slice(from, at).join('\n') });
       from = at;
-      bytes = 0;
+      characters = 0;
     }
-    bytes += length;
+    characters += length;
   }
   entries.push({
     n: lines.length - from,

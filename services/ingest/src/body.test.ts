@@ -1,7 +1,7 @@
 import { PassThrough, Readable } from 'node:stream';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { inflateBody, readBody } from './body.ts';
+import { BodyBudget, inflateBody, readBody } from './body.ts';
 
 const MAX_BYTES = 1_000;
 const body = (...chunks: (string | Buffer)[]) => Readable.from(chunks.map((chunk) => Buffer.from(chunk)));
@@ -51,7 +51,7 @@ describe('a body', () => {
 
 describe('content-encoding', () => {
   const inflated = async (bytes: Buffer, encoding?: string) => {
-    const result = await inflateBody(bytes, encoding, MAX_BYTES);
+    const result = await inflateBody(bytes, encoding, MAX_BYTES, new BodyBudget(MAX_BYTES));
     return result.ok ? result.bytes.toString() : result.reason;
   };
   const full = 'x'.repeat(MAX_BYTES);

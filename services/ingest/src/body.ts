@@ -10,9 +10,9 @@ import { gunzip } from 'node:zlib';
 
 export type Body =
   | { readonly ok: true; readonly bytes: Buffer }
-  | { readonly ok: false; readonly reason: 'too_large' | 'cut_off' };
+  | { readonly ok: false; readonly reason: 'too_large' | 'cut_off' | 'busy' };
 
-/** What all batches under way may hold together, in bytes: the bound on a flood of large bodies. */
+/** What all batches being read or inflated may hold together, in bytes: the bound on a flood of large bodies. */
 export class BodyBudget {
   #left: number;
 
@@ -35,24 +35,27 @@ export class BodyBudget {
 /**
  * @param incoming the request as `node:http` has it, its body not read yet.
  * @param maxBytes of the body as it is on the wire.
+ * @param budget what arrives is taken from it; the caller gives a whole body's bytes back.
  * @returns the bytes, once all are there; never rejects.
  */
-export function readBody(incoming: Readable, maxBytes: number): Promise<Body> {
+export function readBody(incoming: Readable, maxBytes: number, budget?: BodyBudget): Promise<Body> {
   return new Promise((resolve) => {
     let first: Buffer | undefined;
     let rest: Buffer[] | undefined;
     let size = 0;
+    const refuse = (reason: 'too_large' | 'cut_off' | 'busy') => {
+      incoming.removeAllListeners('data');
+      if (first !== undefined) budget?.giveBack(size);
+      first = undefined;
+      rest = undefined;
+      resolve({ ok: false, reason });
+      // What still comes is thrown away, so that the answer can be read; the server's time-out ends it.
+      incoming.resume();
+    };
     incoming.on('data', (chunk: Buffer) => {
+      if (size + chunk.length > maxBytes) return refuse('too_large');
+      if (budget?.take(chunk.length) === false) return refuse('busy');
       size += chunk.length;
-      if (size > maxBytes) {
-        first = undefined;
-        rest = undefined;
-        incoming.removeAllListeners('data');
-        resolve({ ok: false, reason: 'too_large' });
-        // What still comes is thrown away, so that the answer can be read; the server's time-out ends it.
-        incoming.resume();
-        return;
-      }
       // Nearly every body is one chunk.
       if (first === undefined) first = chunk;
       else if (rest === undefined) rest = [first, chunk];
@@ -62,15 +65,17 @@ export function readBody(incoming: Readable, maxBytes: number): Promise<Body> {
       const bytes = rest === undefined ? (first ?? Buffer.alloc(0)) : Buffer.concat(rest, size);
       resolve({ ok: true, bytes });
     });
-    incoming.on('error', () => resolve({ ok: false, reason: 'cut_off' }));
-    incoming.on('close', () => resolve({ ok: false, reason: 'cut_off' }));
+    incoming.on('error', () => refuse('cut_off'));
+    incoming.on('close', () => {
+      if (!incoming.readableEnded) refuse('cut_off');
+    });
   });
 }
 
 /** What `encoding` names, undone: nothing, or gzip. */
 export type Inflated =
   | { readonly ok: true; readonly bytes: Buffer }
-  | { readonly ok: false; readonly reason: 'too_large' | 'cut_off' | 'unsupported_type' };
+  | { readonly ok: false; readonly reason: 'too_large' | 'cut_off' | 'unsupported_type' | 'busy' };
 
 const inflate = promisify(gunzip);
 
@@ -78,19 +83,23 @@ const inflate = promisify(gunzip);
  * Undoes `content-encoding`. Inflating stops at the limit, so a bomb costs no more than a full batch.
  *
  * @param encoding the header's value, `undefined` without one.
- * @param maxBytes of the body when inflated.
+ * @param maxBytes of the body when inflated; taken from the budget while it is.
  */
 export async function inflateBody(
   bytes: Buffer,
   encoding: string | undefined,
   maxBytes: number,
+  budget: BodyBudget,
 ): Promise<Inflated> {
   if (encoding === undefined || encoding === 'identity') return { ok: true, bytes };
   if (encoding.toLowerCase() !== 'gzip') return { ok: false, reason: 'unsupported_type' };
+  if (!budget.take(maxBytes)) return { ok: false, reason: 'busy' };
   try {
     return { ok: true, bytes: await inflate(bytes, { maxOutputLength: maxBytes }) };
   } catch (error) {
     const tooLarge = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
     return { ok: false, reason: tooLarge ? 'too_large' : 'cut_off' };
+  } finally {
+    budget.giveBack(maxBytes);
   }
 }

@@ -41,6 +41,7 @@ await runService('ingest', async ({ log, fail, onStop }) => {
         client,
         shard,
         log: shardLog,
+        shards: places.length,
         appendDeadlineMs: config.APPEND_DEADLINE_MS,
         waitReplicas: config.WAIT_REPLICAS,
         backlogHigh: Math.ceil(config.BACKLOG_HIGH_EVENTS / places.length),

@@ -11,6 +11,8 @@ export interface IngestShardOptions extends GateOptions {
   readonly client: ShardClient;
   readonly shard: Shard;
   readonly appendDeadlineMs: number;
+  /** How many shards there are. */
+  readonly shards: number;
   /** Replicas that must have an append; 0 asks none. */
   readonly waitReplicas: number;
   readonly log: Log;
@@ -49,6 +51,7 @@ export class IngestShard implements ShardTarget {
           ? client.append(keys, this.gate.limit, entries)
           : onNode(client, (node) => appendAndWait(node, options, this.gate.limit, entries, wait)),
       deadlineMs,
+      shards: options.shards,
       observe: (appended) => {
         const { reply } = appended;
         if (reply !== undefined) this.gate.observeBacklog(reply.accepted, reply.settled, Date.now());

@@ -1,18 +1,32 @@
-/** Asks Postgres every few seconds whether reports can be read, for `/readyz`. */
-import { withDeadline } from '@sluice/service/deadline';
+/**
+ * Asks Postgres every few seconds whether reports can be read: for `/readyz`, and to notice a Postgres
+ * that takes questions and never answers.
+ *
+ * It has a connection of its own, so that reports waiting for their turn don't look like a silence.
+ */
+import { DeadlineError, withDeadline } from '@sluice/service/deadline';
 import type postgres from 'postgres';
 
 const INTERVAL_MS = 2_000;
 const DEADLINE_MS = 3_000;
 
+export interface DatabaseWatchOptions {
+  /** Opens the watch's own connection. */
+  readonly connect: () => postgres.Sql;
+  /** Called when Postgres didn't answer in time: every connection may be as dead as the watch's. */
+  readonly silent: () => void;
+}
+
 export class DatabaseWatch {
-  readonly #sql: postgres.Sql;
+  readonly #options: DatabaseWatchOptions;
+  #sql: postgres.Sql;
   #problem: string | undefined = 'not asked yet';
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
 
-  constructor(sql: postgres.Sql) {
-    this.#sql = sql;
+  constructor(options: DatabaseWatchOptions) {
+    this.#options = options;
+    this.#sql = options.connect();
   }
 
   /** Why reports can't be read, `undefined` when they can. */
@@ -23,17 +37,29 @@ export class DatabaseWatch {
   /** Looks now and then every few seconds. Never rejects. */
   async start(): Promise<void> {
     try {
-      const question = this.#sql`SELECT FROM hourly_counts LIMIT 1`;
-      await withDeadline(question.execute(), DEADLINE_MS, 'Postgres');
+      await withDeadline(
+        this.#sql`SELECT FROM hourly_counts LIMIT 1`.execute(),
+        DEADLINE_MS,
+        'asking Postgres',
+      );
       this.#problem = undefined;
     } catch (error) {
       this.#problem = error instanceof Error ? error.message : String(error);
+      if (error instanceof DeadlineError && !this.#stopped) this.#startOver();
     }
     if (!this.#stopped) this.#timer = setTimeout(() => void this.start(), INTERVAL_MS);
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
+    await this.#sql.end({ timeout: 0 });
+  }
+
+  #startOver(): void {
+    const given = this.#sql;
+    this.#sql = this.#options.connect();
+    void given.end({ timeout: 0 });
+    this.#options.silent();
   }
 }

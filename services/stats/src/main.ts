@@ -8,8 +8,9 @@ import { throttled } from '@sluice/service/log';
 import { createCount, createRegistry, Histogram } from '@sluice/service/metrics';
 import { createApp } from './app.ts';
 import { statsConfig } from './config.ts';
+import { connect, Database } from './database.ts';
 import { DatabaseWatch } from './database-watch.ts';
-import { connectDatabase, dayFigures } from './queries.ts';
+import { dayFigures } from './queries.ts';
 import { TOP_PATHS } from './report.ts';
 
 const CLOSE_GRACE_S = 2;
@@ -20,8 +21,14 @@ await runService('stats', async ({ log, onStop }) => {
   log.level = config.LOG_LEVEL;
   const registry = createRegistry('stats');
   const health = new Health('stats', registry, config.SOURCE_VERSION);
-  const sql = connectDatabase(config.DATABASE_URL, config.CONNECTIONS);
-  const watch = new DatabaseWatch(sql);
+  const database = new Database(config.DATABASE_URL, config.CONNECTIONS);
+  const watch = new DatabaseWatch({
+    connect: () => connect(config.DATABASE_URL, 1),
+    silent: () => {
+      log.warn('Postgres does not answer; connecting anew');
+      database.replace();
+    },
+  });
   health.require('postgres', () => watch.problem);
 
   const failed = createCount(registry, 'sluice_reports_failed_total', 'Reports answered with 503.');
@@ -36,7 +43,7 @@ await runService('stats', async ({ log, onStop }) => {
     log.warn({ err: lastError, heldBack }, 'a report failed'),
   );
   const app = createApp({
-    dayFigures: (siteId, date) => dayFigures(sql, siteId, date, TOP_PATHS),
+    dayFigures: (siteId, date) => database.ask((sql) => dayFigures(sql, siteId, date, TOP_PATHS)),
     deadlineMs: config.REPORT_DEADLINE_MS,
     reported: (seconds, error) => {
       took.observe(seconds);
@@ -48,7 +55,7 @@ await runService('stats', async ({ log, onStop }) => {
     health,
   });
   const server = createAdaptorServer({ fetch: app.fetch, serverOptions }) as Server;
-  onStop('postgres', () => sql.end({ timeout: CLOSE_GRACE_S }));
+  onStop('postgres', () => database.close(CLOSE_GRACE_S));
   onStop('watch', () => watch.stop());
   // Not awaited: stats listens before Postgres is there, and isn't ready.
   void watch.start();

@@ -1,5 +1,5 @@
 /** What the reports read: the kept counts, never the events. */
-import postgres from 'postgres';
+import type postgres from 'postgres';
 
 /** The figures of one site's UTC day. */
 export interface DayFigures {
@@ -7,21 +7,6 @@ export interface DayFigures {
   readonly visitors: number;
   /** The most viewed, then by name. */
   readonly paths: readonly { readonly path: string; readonly views: number }[];
-}
-
-const CONNECT_TIMEOUT_S = 3;
-const RECONNECT_MAX_S = 1;
-
-/** @param connections reports computed at once. */
-export function connectDatabase(url: string, connections: number): postgres.Sql {
-  return postgres(url, {
-    max: connections,
-    fetch_types: false,
-    connect_timeout: CONNECT_TIMEOUT_S,
-    backoff: (retries: number) => Math.min(RECONNECT_MAX_S, 0.05 * 2 ** Math.min(retries, 10)),
-    onnotice: () => undefined,
-    connection: { application_name: 'sluice-stats' },
-  });
 }
 
 /**

@@ -1,0 +1,71 @@
+/**
+ * The connections to Postgres that reports are read over.
+ *
+ * postgres.js has no query time-out, and a connection whose other end vanished without a word is found
+ * out by the kernel only after a quarter of an hour. So whoever finds that Postgres doesn't answer at
+ * all (database-watch.ts) has the pool replaced: what waited on the old one fails, and the next report
+ * connects anew. What waits is limited, because a report that its client has given up still runs.
+ */
+import postgres from 'postgres';
+
+const CONNECT_TIMEOUT_S = 3;
+const RECONNECT_MAX_S = 1;
+/** A report takes milliseconds, so the last in line has its turn long before its deadline. */
+const WAITING_PER_CONNECTION = 32;
+
+/** There are so many reports under way that one more would only be late. */
+export class BusyError extends Error {
+  constructor() {
+    super('too many reports are waiting');
+    this.name = 'BusyError';
+  }
+}
+
+/** A pool that reconnects within a second of Postgres' return. */
+export function connect(url: string, connections: number): postgres.Sql {
+  return postgres(url, {
+    max: connections,
+    fetch_types: false,
+    connect_timeout: CONNECT_TIMEOUT_S,
+    backoff: (retries: number) => Math.min(RECONNECT_MAX_S, 0.05 * 2 ** Math.min(retries, 10)),
+    onnotice: () => undefined,
+    connection: { application_name: 'sluice-stats' },
+  });
+}
+
+export class Database {
+  readonly #connect: () => postgres.Sql;
+  readonly #most: number;
+  #sql: postgres.Sql;
+  #underWay = 0;
+
+  /** @param connections reports computed at once; more wait for their turn. */
+  constructor(url: string, connections: number) {
+    this.#connect = () => connect(url, connections);
+    this.#most = connections * (1 + WAITING_PER_CONNECTION);
+    this.#sql = this.#connect();
+  }
+
+  /** Asks one question. @throws {BusyError} at once, or what Postgres or the way to it said. */
+  async ask<T>(question: (sql: postgres.Sql) => Promise<T>): Promise<T> {
+    if (this.#underWay >= this.#most) throw new BusyError();
+    this.#underWay += 1;
+    try {
+      return await question(this.#sql);
+    } finally {
+      this.#underWay -= 1;
+    }
+  }
+
+  /** Gives up every connection and what waits on it. */
+  replace(): void {
+    const given = this.#sql;
+    this.#sql = this.#connect();
+    void given.end({ timeout: 0 });
+  }
+
+  /** Lets reports under way end, for `graceS`. */
+  async close(graceS: number): Promise<void> {
+    await this.#sql.end({ timeout: graceS });
+  }
+}
