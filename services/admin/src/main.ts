@@ -1,5 +1,6 @@
 /** The `sluice` command. Wiring, and what a person sees. */
-import { createStreamClient, type NewEntry, streamKeys } from '@sluice/event/stream';
+import { createShardClient } from '@sluice/event/shard-client';
+import { type NewEntry, shardsOf } from '@sluice/event/stream';
 import { ConfigError } from '@sluice/service/config';
 import postgres from 'postgres';
 import { type Command, HELP, readCommand } from './command.ts';
@@ -74,9 +75,11 @@ async function whole(sql: postgres.Sql, fingerprint: string | undefined): Promis
 }
 
 async function withStream<T>(work: (append: (entry: NewEntry) => Promise<void>) => Promise<T>): Promise<T> {
-  const { REDIS_URL, STREAM_KEY } = streamConfig();
-  const client = createStreamClient({
-    url: REDIS_URL,
+  const config = streamConfig();
+  // Any shard will do: the workers serve them all.
+  const [shard] = shardsOf(config.STREAM_KEY, config.STREAM_SHARDS);
+  if (shard === undefined) throw new Error('there is no shard');
+  const client = createShardClient(config, shard, {
     name: 'sluice-admin',
     socketTimeoutMs: REDIS_SILENCE_MS,
     pingIntervalMs: REDIS_PING_MS,
@@ -87,7 +90,7 @@ async function withStream<T>(work: (append: (entry: NewEntry) => Promise<void>) 
   try {
     return await work(async (entry) => {
       // A replay is an operator's decision: no high-water mark.
-      await client.append(streamKeys(STREAM_KEY), Number.MAX_SAFE_INTEGER, [entry]);
+      await client.append(shard.keys, Number.MAX_SAFE_INTEGER, [entry]);
     });
   } finally {
     client.destroy();
