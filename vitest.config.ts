@@ -34,7 +34,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['e2e/src/**/*.e2e.test.ts'],
-          exclude: [...NOT_OURS, '**/*.slow.e2e.test.ts'],
+          exclude: [...NOT_OURS, '**/*.slow.e2e.test.ts', 'e2e/src/cluster/**'],
           globalSetup: './e2e/src/global-setup.ts',
           pool: 'forks',
           fileParallelism: false,
@@ -43,7 +43,19 @@ export default defineConfig({
           sequence: { groupOrder: 2 },
         },
       },
-      // The rest run by name only: `pnpm test:faults:slow`, `pnpm test:compose`, `pnpm test:load`.
+      // The rest run by name only: `pnpm test:cluster`, `pnpm test:faults:slow`, `pnpm test:compose`, `pnpm test:load`.
+      {
+        test: {
+          name: 'cluster',
+          include: ['e2e/src/cluster/*.e2e.test.ts'],
+          exclude: NOT_OURS,
+          globalSetup: './e2e/src/global-setup.ts',
+          pool: 'forks',
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
       {
         test: {
           name: 'faults-slow',

@@ -21,9 +21,15 @@ const anyJson = fc.oneof(
   fc.json({ stringUnit: 'binary' }),
   fc.constantFrom('null', 'true', '0', '-0', '1e400', '-1e999', '5e-324', '""', '{}', '[]', '1E+2'),
 );
-const deepJson = fc.integer({ min: 1, max: DEEPEST }).map((levels) => '['.repeat(levels) + ']'.repeat(levels));
+const deepJson = fc
+  .integer({ min: 1, max: DEEPEST })
+  .map((levels) => '['.repeat(levels) + ']'.repeat(levels));
 const usualTime = fc.date({ min: new Date(0), max: new Date(Date.now() - DAY_MS), noInvalidDate: true });
-const aheadTime = fc.date({ min: new Date(Date.now() + DAY_MS), max: new Date(8.64e15), noInvalidDate: true });
+const aheadTime = fc.date({
+  min: new Date(Date.now() + DAY_MS),
+  max: new Date(8.64e15),
+  noInvalidDate: true,
+});
 const timeJson = fc.oneof(
   usualTime.map((date) => JSON.stringify(date)),
   fc.oneof(usualTime, aheadTime).map((date) => String(date.getTime())),
@@ -31,14 +37,19 @@ const timeJson = fc.oneof(
   fc.constantFrom('""', 'null', '"yesterday"', '-1', '0', '1e15'),
 );
 const propertiesJson = fc.oneof(
-  fc.dictionary(anyText, fc.jsonValue({ maxDepth: 3, stringUnit: 'binary' })).map((value) => JSON.stringify(value)),
+  fc
+    .dictionary(anyText, fc.jsonValue({ maxDepth: 3, stringUnit: 'binary' }))
+    .map((value) => JSON.stringify(value)),
   fc.constant('{"__proto__":{"polluted":true},"constructor":1,"a":1,"a":2}'),
   deepJson.map((json) => `{"deep":${json}}`),
 );
 
 /** A field as it stands in a body: its name and its value, both as JSON text. */
 const field = (name: fc.Arbitrary<string>, json: fc.Arbitrary<string>) =>
-  fc.tuple(name.map((text) => JSON.stringify(text)), json);
+  fc.tuple(
+    name.map((text) => JSON.stringify(text)),
+    json,
+  );
 const named = (name: string, ...usual: fc.Arbitrary<string>[]) =>
   field(fc.constant(name), fc.oneof({ weight: 12, arbitrary: fc.oneof(...usual) }, anyJson));
 const quoted = (text: fc.Arbitrary<string>) => text.map((each) => JSON.stringify(each));
@@ -46,7 +57,11 @@ const quoted = (text: fc.Arbitrary<string>) => text.map((each) => JSON.stringify
 const optionalField = fc.oneof(
   ...TEXTS.map((name) => named(name, quoted(shortText))),
   named('path', quoted(shortText)),
-  named('event_id', fc.uuid({ version: 7 }).map((id) => JSON.stringify(id)), quoted(fc.uuid())),
+  named(
+    'event_id',
+    fc.uuid({ version: 7 }).map((id) => JSON.stringify(id)),
+    quoted(fc.uuid()),
+  ),
   named('timestamp', timeJson),
   named('properties', propertiesJson),
   field(fc.constantFrom('__proto__', 'constructor', 'toString', ''), anyJson),
@@ -105,5 +120,7 @@ function wellFormed(value: unknown): unknown {
   if (typeof value === 'string') return value.toWellFormed();
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(wellFormed);
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key.toWellFormed(), wellFormed(each)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, each]) => [key.toWellFormed(), wellFormed(each)]),
+  );
 }

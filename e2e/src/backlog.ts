@@ -17,20 +17,26 @@ export interface Backlog {
 
 /** One look, over a connection of its own. Rejects when Redis doesn't answer. */
 export async function readBacklog(redisUrl: string): Promise<Backlog> {
-  return withRedis(redisUrl, async (client) => {
-    const [accepted, settled, lost] = await client.mGet([
-      `${STREAM}:accepted`,
-      `${STREAM}:settled`,
-      `${STREAM}:lost`,
-    ]);
-    return {
-      accepted: Number(accepted ?? 0),
-      settled: Number(settled ?? 0),
-      lost: Number(lost ?? 0),
-      entries: await client.xLen(STREAM),
-      pending: await pendingOf(client),
-    };
-  });
+  return withRedis(redisUrl, (client) => backlogOf(client, STREAM));
+}
+
+/** The backlog of one stream. */
+export async function backlogOf(
+  client: Pick<RedisClient, 'mGet' | 'xLen' | 'xInfoGroups'>,
+  stream: string,
+): Promise<Backlog> {
+  const [accepted, settled, lost] = await client.mGet([
+    `${stream}:accepted`,
+    `${stream}:settled`,
+    `${stream}:lost`,
+  ]);
+  return {
+    accepted: Number(accepted ?? 0),
+    settled: Number(settled ?? 0),
+    lost: Number(lost ?? 0),
+    entries: await client.xLen(stream),
+    pending: await pendingOf(client, stream),
+  };
 }
 
 /** The names of the consumers in the group, dead ones too. */
@@ -80,8 +86,8 @@ function createPlainClient(url: string) {
   });
 }
 
-async function pendingOf(client: RedisClient): Promise<number> {
-  const groups = await client.xInfoGroups(STREAM).catch((error: unknown) => {
+async function pendingOf(client: Pick<RedisClient, 'xInfoGroups'>, stream: string): Promise<number> {
+  const groups = await client.xInfoGroups(stream).catch((error: unknown) => {
     if (error instanceof Error && error.message.includes('no such key')) return [];
     throw error;
   });

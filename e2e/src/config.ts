@@ -13,6 +13,13 @@ export function givenSeed(
   return seed;
 }
 
+/** How long an endurance test lasts: MINUTES, or half an hour. @throws when it is no number from 1 to 1440. */
+export function givenMinutes(env: Readonly<Record<string, string | undefined>> = process.env): number {
+  const minutes = Number(env['MINUTES'] || 30);
+  if (!(minutes >= 1 && minutes <= 1_440)) throw new Error('MINUTES must be a number from 1 to 1440');
+  return minutes;
+}
+
 /** All that a process under test inherits; a REDIS_URL or PORT of ours must not reach it. */
 export function inheritedEnvironment(): Record<string, string> {
   const path = process.env['PATH'];

@@ -33,7 +33,7 @@ export const PAUSED_IN_START = 'failpoint: paused in start';
 
 /** Ingest waits for `ms` before it listens, and says so in its log: PAUSED_IN_START. */
 export function pausedInStart(ms: number): Rewrite {
-  const find = 'await watch.start();';
+  const find = 'await Promise.all(shards.map(({ watch }) => watch.start()));';
   const line = JSON.stringify(JSON.stringify({ msg: PAUSED_IN_START }));
   const wait = `console.log(${line}); await new Promise((resolve) => setTimeout(resolve, ${ms}));`;
   return { file: 'services/ingest/src/main.ts', find, replace: `${wait} ${find}` };

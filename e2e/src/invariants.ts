@@ -141,11 +141,7 @@ function asSent(
 }
 
 /** The first field that isn't as it was sent, with both values. */
-function differenceBetween(
-  recorded: Recorded,
-  row: StoredRow,
-  ingestAheadMs: number,
-): string | undefined {
+function differenceBetween(recorded: Recorded, row: StoredRow, ingestAheadMs: number): string | undefined {
   const { expected } = recorded.event;
   for (const field of ['site_id', 'event_type', 'path', 'properties', 'texts'] as const) {
     if (!isDeepStrictEqual(row[field], expected[field]))

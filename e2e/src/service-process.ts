@@ -119,7 +119,9 @@ export class ServiceProcess {
   /** The value of a metric, with a label such as `reason="read"` if it has some; 0 when it isn't there. */
   async metric(name: string, label = ''): Promise<number> {
     const { body } = await this.probe('/metrics');
-    const lines = body.split('\n').filter((each) => each.startsWith(`${name}{`) || each.startsWith(`${name} `));
+    const lines = body
+      .split('\n')
+      .filter((each) => each.startsWith(`${name}{`) || each.startsWith(`${name} `));
     const line = lines.find((each) => each.includes(label));
     return line === undefined ? 0 : Number(line.slice(line.lastIndexOf(' ') + 1));
   }

@@ -22,16 +22,22 @@ export async function startProxies(redisPort: number, postgresPort: number): Pro
 /** The environment that tells a service where its servers are: nobody a URL that is none of its business. */
 export function urlsOf(
   service: ServiceName,
-  servers: { readonly redisUrl: string; readonly databaseUrl: string },
+  servers: {
+    readonly cluster: { readonly settings: Readonly<Record<string, string>> } | undefined;
+    readonly redisUrl: string;
+    readonly databaseUrl: string;
+  },
   proxies: Proxies | undefined,
 ): Record<string, string> {
+  const redis = (proxy: TcpProxy | undefined) =>
+    servers.cluster?.settings ?? { REDIS_URL: through(proxy, servers.redisUrl) };
   const databaseUrl = (role: 'sluice_worker' | 'sluice_stats') => roleUrl(servers.databaseUrl, role);
   switch (service) {
     case 'ingest':
-      return { REDIS_URL: through(proxies?.ingestRedis, servers.redisUrl) };
+      return redis(proxies?.ingestRedis);
     case 'worker':
       return {
-        REDIS_URL: through(proxies?.workerRedis, servers.redisUrl),
+        ...redis(proxies?.workerRedis),
         DATABASE_URL: through(proxies?.workerPostgres, databaseUrl('sluice_worker')),
       };
     case 'stats':

@@ -34,7 +34,13 @@ export async function readStored(sql: postgres.Sql): Promise<Stored> {
     FROM events`;
   for await (const found of query.cursor(ROWS_AT_A_TIME)) for (const row of found) rows.push(storedRow(row));
   const letters = await sql`SELECT payload, reason FROM dead_letters`;
-  return { rows, deadLetters: letters.map(({ payload, reason }) => ({ reason, eventIds: idsIn(payload.toString('utf8')) })) };
+  return {
+    rows,
+    deadLetters: letters.map(({ payload, reason }) => ({
+      reason,
+      eventIds: idsIn(payload.toString('utf8')),
+    })),
+  };
 }
 
 function storedRow(row: postgres.Row): StoredRow {

@@ -11,6 +11,7 @@ import { startPostgres } from '@sluice/stack/postgres';
 import { startRedis } from '@sluice/stack/redis';
 import postgres from 'postgres';
 import { type Backlog, readBacklog } from './backlog.ts';
+import { RedisCluster } from './cluster/redis-cluster.ts';
 import type { Rewrite } from './instrument.ts';
 import { copyPristinePostgres, makePristinePostgres } from './pristine-postgres.ts';
 import { ServerProcess } from './server-process.ts';
@@ -26,6 +27,8 @@ export interface SystemOptions {
   readonly env?: { readonly [Name in ServiceName]?: Readonly<Record<string, string>> };
   readonly redisSettings?: Readonly<Record<string, string>>;
   readonly postgresSettings?: Readonly<Record<string, string>>;
+  /** A Redis Cluster in place of the one Redis, with the stream in so many shards. */
+  readonly cluster?: { readonly shards: number };
   /** With fsync, for a fault that needs it; without it what is committed survives the server's death too. */
   readonly durablePostgres?: boolean;
   /** Puts proxies between services and servers, which otherwise meet directly. */
@@ -55,9 +58,11 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   if (options.pristinePostgres === undefined) await rm(pristine, { recursive: true });
   const [redisPort, postgresPort] = [await stablePort(), await stablePort()];
   const [redis, database] = await Promise.all([
-    ServerProcess.start(() =>
-      startRedis({ dir: join(dir, 'redis'), port: redisPort, settings: { ...options.redisSettings } }),
-    ),
+    options.cluster === undefined
+      ? ServerProcess.start(() =>
+          startRedis({ dir: join(dir, 'redis'), port: redisPort, settings: { ...options.redisSettings } }),
+        )
+      : RedisCluster.start(join(dir, 'redis'), options.cluster.shards),
     ServerProcess.start(() =>
       startPostgres({
         dir: postgresDir,
@@ -82,8 +87,6 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
 }
 
 export class System {
-  redis: ServerProcess;
-  redisUrl: string;
   readonly postgres: ServerProcess;
   /** The owner's URL of the database, directly. */
   readonly databaseUrl: string;
@@ -91,23 +94,37 @@ export class System {
   readonly services: ServiceProcess[] = [];
   readonly #counts = new Map<ServiceName, number>();
   readonly #dir: string;
+  #redis: ServerProcess | RedisCluster;
   readonly #proxies: Proxies | undefined;
   readonly #options: SystemOptions;
 
   constructor(
     dir: string,
-    redis: ServerProcess,
+    redis: ServerProcess | RedisCluster,
     database: ServerProcess,
     proxies: Proxies | undefined,
     options: SystemOptions,
   ) {
     this.#dir = dir;
-    this.redis = redis;
+    this.#redis = redis;
     this.postgres = database;
-    this.redisUrl = redis.url;
     this.databaseUrl = database.url;
     this.#proxies = proxies;
     this.#options = options;
+  }
+
+  /** The one Redis. @throws when there is a cluster. */
+  get redis(): ServerProcess {
+    if (this.#redis instanceof RedisCluster) throw new Error('the system has a cluster');
+    return this.#redis;
+  }
+
+  get cluster(): RedisCluster | undefined {
+    return this.#redis instanceof RedisCluster ? this.#redis : undefined;
+  }
+
+  get redisUrl(): string {
+    return this.redis.url;
   }
 
   get ingests(): readonly ServiceProcess[] {
@@ -183,8 +200,7 @@ export class System {
 
   /** Leads all services to another Redis, which is the system's from now on; the one so far has ended. */
   failOver(redis: ServerProcess): void {
-    this.redis = redis;
-    this.redisUrl = redis.url;
+    this.#redis = redis;
     this.proxies.ingestRedis.retarget(redis.port);
     this.proxies.workerRedis.retarget(redis.port);
   }
@@ -201,7 +217,7 @@ export class System {
 
   /** What is accepted and not settled, as Redis has it. */
   backlog(): Promise<Backlog> {
-    return readBacklog(this.redisUrl);
+    return this.cluster?.backlog() ?? readBacklog(this.redisUrl);
   }
 
   /** Waits until everything accepted is settled and the stream is empty. */
@@ -237,7 +253,7 @@ export class System {
     }
     const proxies = this.#proxies === undefined ? [] : Object.values(this.#proxies);
     await Promise.all(proxies.map((proxy) => proxy.close()));
-    await Promise.all([this.redis.stop(), this.postgres.stop()]);
+    await Promise.all([this.#redis.stop(), this.postgres.stop()]);
     await rm(this.#dir, { recursive: true, force: true });
     if (problems.length > 0) throw new Error(`not a clean stop:\n${problems.join('\n')}`);
   }

@@ -17,20 +17,21 @@ const subjects = [
   { name: 'an hour behind', aheadMs: -HOUR_MS },
 ];
 
-it.each(subjects)('fault 28: the clocks of ingest and workers $name → no loss, no missing partition, 204 or 400', async ({
-  aheadMs,
-}) => {
-  const system = await givenSystem({ ingests: 0, workers: 0 });
-  await system.add('ingest', { rewrites: [clockAhead('ingest', aheadMs)], env: { RETENTION_DAYS: '3' } });
-  for (let workers = 0; workers < 2; workers += 1) {
-    await system.add('worker', { rewrites: [clockAhead('worker', aheadMs)] });
-  }
-  const load = await loadWithAKill(system);
-  // What the client calls the past can be out of the retention by ingest's clock.
-  expect(Object.keys(load.statuses)).toEqual(['204', '400']);
-  await assertNothingLostOrDoubled(system, load, { ingestAheadMs: aheadMs });
-  expect(await missed(system)).toBe(0);
-});
+it.each(subjects)(
+  'fault 28: the clocks of ingest and workers $name → no loss, no missing partition, 204 or 400',
+  async ({ aheadMs }) => {
+    const system = await givenSystem({ ingests: 0, workers: 0 });
+    await system.add('ingest', { rewrites: [clockAhead('ingest', aheadMs)], env: { RETENTION_DAYS: '3' } });
+    for (let workers = 0; workers < 2; workers += 1) {
+      await system.add('worker', { rewrites: [clockAhead('worker', aheadMs)] });
+    }
+    const load = await loadWithAKill(system);
+    // What the client calls the past can be out of the retention by ingest's clock.
+    expect(Object.keys(load.statuses)).toEqual(['204', '400']);
+    await assertNothingLostOrDoubled(system, load, { ingestAheadMs: aheadMs });
+    expect(await missed(system)).toBe(0);
+  },
+);
 
 it('fault 28: the clock of Redis was a day ahead and is right again → no loss', async () => {
   const system = await givenSystem();

@@ -58,7 +58,9 @@ it('fault 24: entries added by hand, one in a thousand → every good row is sto
     ...{ send: sendBatch, batch: 100 },
   });
   for (const [at, fields] of poisons.entries()) {
-    await until('among good ones', 60_000, () => (load.sent > at * GOOD_A_POISON ? undefined : `${load.sent}`));
+    await until('among good ones', 60_000, () =>
+      load.sent > at * GOOD_A_POISON ? undefined : `${load.sent}`,
+    );
     await addByHand(system.redisUrl, fields);
   }
   const goodBesideBad = await addGoodBesideBad(system);
@@ -107,27 +109,26 @@ const subjects: readonly Subject[] = [
   },
 ];
 
-it.each(subjects)('fault 26: the dead-letter insert fails too, $name ($sqlstate) → nothing acknowledged, tried again', async ({
-  sqlstate,
-  breaks,
-  mends,
-}) => {
-  const system = await givenSystem({ workers: 1 });
-  await system.asOwner((sql) => sql.unsafe(breaks));
-  const load = startLoad(system, { random: seededRandom(), connections: 10, count: 200 });
-  await load.done;
-  await system.drain();
-  await addByHand(system.redisUrl, { n: '1', events: line({ site_id: 'a\0b' }) });
-  await system.worker.logged('the failure', ({ err }) => (err as { code?: unknown })?.code === sqlstate);
-  expect(await system.backlog()).toMatchObject({ entries: 1, pending: 1 });
-  expect(await deliveries(system.redisUrl)).toEqual([1]);
-  expect((await system.worker.probe('/readyz')).status).toBe(503);
+it.each(subjects)(
+  'fault 26: the dead-letter insert fails too, $name ($sqlstate) → nothing acknowledged, tried again',
+  async ({ sqlstate, breaks, mends }) => {
+    const system = await givenSystem({ workers: 1 });
+    await system.asOwner((sql) => sql.unsafe(breaks));
+    const load = startLoad(system, { random: seededRandom(), connections: 10, count: 200 });
+    await load.done;
+    await system.drain();
+    await addByHand(system.redisUrl, { n: '1', events: line({ site_id: 'a\0b' }) });
+    await system.worker.logged('the failure', ({ err }) => (err as { code?: unknown })?.code === sqlstate);
+    expect(await system.backlog()).toMatchObject({ entries: 1, pending: 1 });
+    expect(await deliveries(system.redisUrl)).toEqual([1]);
+    expect((await system.worker.probe('/readyz')).status).toBe(503);
 
-  await system.asOwner((sql) => sql.unsafe(mends));
-  await until('dead-lettered', 20_000, async () => {
-    const { entries } = await system.backlog();
-    return entries === 0 ? undefined : `${entries} entries`;
-  });
-  const figures = await assertNothingLostOrDoubled(system, load);
-  expect(figures).toMatchObject({ stored: 200, deadLettered: 1, redelivered: 0 });
-});
+    await system.asOwner((sql) => sql.unsafe(mends));
+    await until('dead-lettered', 20_000, async () => {
+      const { entries } = await system.backlog();
+      return entries === 0 ? undefined : `${entries} entries`;
+    });
+    const figures = await assertNothingLostOrDoubled(system, load);
+    expect(figures).toMatchObject({ stored: 200, deadLettered: 1, redelivered: 0 });
+  },
+);

@@ -26,7 +26,9 @@ export async function postgresDown({ fullForMs, highWaterEvents, load: options }
   await system.postgres.kill('SIGQUIT');
   const startedAt = performance.now();
   const load = startLoad(system, options);
-  await until('full', FULL_WITHIN_MS, () => (load.statuses['503'] === undefined ? `${load.sent} sent` : undefined));
+  await until('full', FULL_WITHIN_MS, () =>
+    load.statuses['503'] === undefined ? `${load.sent} sent` : undefined,
+  );
   const ingestRate = (load.acked.size * 1_000) / (performance.now() - startedAt);
 
   await sleep(fullForMs);

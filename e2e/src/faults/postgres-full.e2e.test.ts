@@ -70,23 +70,26 @@ const subjects: readonly Subject[] = [
   { name: 'a trigger slower than the statement time-out', sqlstate: '57014', breaks: timeOut },
 ];
 
-it.each(subjects)('fault 21: $name ($sqlstate) → transient: tried again, 503 at the high-water mark', async ({
-  sqlstate,
-  breaks,
-}) => {
-  const env = { ingest: { BACKLOG_HIGH_EVENTS: String(HIGH_WATER_EVENTS) }, worker: { BATCH_MAX_EVENTS: '1000' } };
-  const system = await givenSystem({ env });
-  const mend = await breaks(system);
-  const load = startLoad(system, { random: seededRandom(), connections: 40 });
-  await until('full', 60_000, () => (load.statuses['503'] === undefined ? `${load.sent} sent` : undefined));
-  for (const worker of system.workers) {
-    await worker.logged('a transient fault', ({ fault, err }) => {
-      return fault === 'transient' && (err as { code?: unknown } | undefined)?.code === sqlstate;
-    });
-  }
-  await mend();
-  await load.stop();
-  expect(Object.keys(load.statuses)).toEqual(['204', '503']);
-  const figures = await assertNothingLostOrDoubled(system, load);
-  expect(figures).toMatchObject({ deadLettered: 0, redelivered: 0 });
-});
+it.each(subjects)(
+  'fault 21: $name ($sqlstate) → transient: tried again, 503 at the high-water mark',
+  async ({ sqlstate, breaks }) => {
+    const env = {
+      ingest: { BACKLOG_HIGH_EVENTS: String(HIGH_WATER_EVENTS) },
+      worker: { BATCH_MAX_EVENTS: '1000' },
+    };
+    const system = await givenSystem({ env });
+    const mend = await breaks(system);
+    const load = startLoad(system, { random: seededRandom(), connections: 40 });
+    await until('full', 60_000, () => (load.statuses['503'] === undefined ? `${load.sent} sent` : undefined));
+    for (const worker of system.workers) {
+      await worker.logged('a transient fault', ({ fault, err }) => {
+        return fault === 'transient' && (err as { code?: unknown } | undefined)?.code === sqlstate;
+      });
+    }
+    await mend();
+    await load.stop();
+    expect(Object.keys(load.statuses)).toEqual(['204', '503']);
+    const figures = await assertNothingLostOrDoubled(system, load);
+    expect(figures).toMatchObject({ deadLettered: 0, redelivered: 0 });
+  },
+);

@@ -10,7 +10,9 @@ import { until } from '../until.ts';
 export async function eventsLocked(heldMs: number, options: LoadOptions): Promise<void> {
   const system = await givenSystem();
   const load = startLoad(system, options);
-  await until('some are stored', 20_000, async () => ((await system.backlog()).settled > 0 ? undefined : 'none'));
+  await until('some are stored', 20_000, async () =>
+    (await system.backlog()).settled > 0 ? undefined : 'none',
+  );
   await system.asOwner((sql) =>
     sql.begin(async (locked) => {
       await locked`LOCK TABLE events IN ACCESS EXCLUSIVE MODE`;

@@ -39,31 +39,30 @@ const subjects: readonly Subject[] = [
   },
 ];
 
-it.each(subjects)('fault 22: $name → workers stop and alarm, nothing is dead-lettered, ingest goes on', async ({
-  sqlstate,
-  breaks,
-  mend,
-}) => {
-  // Nothing becomes a standby of a primary whose WAL is minimal, as a throwaway server's is.
-  const system = await givenSystem({ postgresSettings: { wal_level: 'replica' } });
-  await breaks(system);
-  const load = startLoad(system, { random: seededRandom(), connections: 20, rate: 400 });
-  for (const worker of system.workers) {
-    await worker.logged('an alarm', ({ level, fault, err }) => {
-      const { code } = (err ?? {}) as { code?: unknown };
-      return level === 'error' && fault === 'operator' && code === sqlstate;
-    });
-    expect((await worker.probe('/readyz')).status).toBe(503);
-  }
-  const pending = await pendingAfterMore(system, load);
-  expect(await pendingAfterMore(system, load)).toBe(pending);
-  await mend(system);
-  await load.stop();
-  expect(Object.keys(load.statuses)).toEqual(['204']);
-  const figures = await assertNothingLostOrDoubled(system, load);
-  expect(figures).toMatchObject({ deadLettered: 0, redelivered: 0 });
-  for (const worker of system.workers) await worker.ready();
-});
+it.each(subjects)(
+  'fault 22: $name → workers stop and alarm, nothing is dead-lettered, ingest goes on',
+  async ({ sqlstate, breaks, mend }) => {
+    // Nothing becomes a standby of a primary whose WAL is minimal, as a throwaway server's is.
+    const system = await givenSystem({ postgresSettings: { wal_level: 'replica' } });
+    await breaks(system);
+    const load = startLoad(system, { random: seededRandom(), connections: 20, rate: 400 });
+    for (const worker of system.workers) {
+      await worker.logged('an alarm', ({ level, fault, err }) => {
+        const { code } = (err ?? {}) as { code?: unknown };
+        return level === 'error' && fault === 'operator' && code === sqlstate;
+      });
+      expect((await worker.probe('/readyz')).status).toBe(503);
+    }
+    const pending = await pendingAfterMore(system, load);
+    expect(await pendingAfterMore(system, load)).toBe(pending);
+    await mend(system);
+    await load.stop();
+    expect(Object.keys(load.statuses)).toEqual(['204']);
+    const figures = await assertNothingLostOrDoubled(system, load);
+    expect(figures).toMatchObject({ deadLettered: 0, redelivered: 0 });
+    for (const worker of system.workers) await worker.ready();
+  },
+);
 
 /** Entries that workers hold, once 200 more events are on their way. */
 async function pendingAfterMore(system: System, load: Load): Promise<number> {

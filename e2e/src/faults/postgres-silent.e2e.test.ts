@@ -50,7 +50,9 @@ it('fault 19: a backend frozen in the middle of a COPY → the deadline fires, t
 it('fault 19: Postgres blackholed → each worker exits at its deadline, and is at work again when it is back', async () => {
   const system = await givenSystem({ proxied: true });
   const load = startLoad(system, { random: seededRandom(), connections: 20, rate: 300 });
-  await until('some are stored', 20_000, async () => ((await system.backlog()).settled > 0 ? undefined : 'none'));
+  await until('some are stored', 20_000, async () =>
+    (await system.backlog()).settled > 0 ? undefined : 'none',
+  );
   system.proxies.workerPostgres.blackhole();
   const stopKeeping = keepRunning(system.workers);
   const met = system.workers.map((each) => each.logged('its deadline', ({ msg }) => msg === STARTS_OVER));

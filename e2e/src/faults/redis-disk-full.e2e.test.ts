@@ -13,7 +13,9 @@ it('fault 12: no room for the append-only file, appendfsync always → Redis exi
   const random = seededRandom();
   const system = await givenSystem();
   const before = startLoad(system, { random, connections: 20, rate: 500 });
-  await until('under load', 20_000, () => (before.acked.size > 200 ? undefined : `${before.acked.size} acked`));
+  await until('under load', 20_000, () =>
+    before.acked.size > 200 ? undefined : `${before.acked.size} acked`,
+  );
   const disk = await FullAppendOnlyFile.of(system.redisUrl);
   await system.redis.ended();
   await before.stop();

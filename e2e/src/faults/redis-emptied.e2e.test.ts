@@ -45,34 +45,36 @@ const SUBJECTS: {
   },
 ];
 
-it.each(SUBJECTS)('fault 13: $name while running → group back, later events stored, the loss counted and alarmed', async ({
-  empty,
-  told,
-}) => {
-  const random = seededRandom();
-  const system = await givenSystem();
-  const before = startLoad(system, { random, connections: 20, rate: 500 });
-  await until('under load', 20_000, () => (before.acked.size > 500 ? undefined : `${before.acked.size} acked`));
-  await withBacklog(system, 200, () => withRedis(system.redisUrl, empty));
-  await until('the group back', GROUP_BACK_WITHIN_MS, () => withRedis(system.redisUrl, hasGroup));
-  await before.stop();
-  const after = startLoad(system, { random, connections: 20, count: 300 });
-  await after.done;
+it.each(SUBJECTS)(
+  'fault 13: $name while running → group back, later events stored, the loss counted and alarmed',
+  async ({ empty, told }) => {
+    const random = seededRandom();
+    const system = await givenSystem();
+    const before = startLoad(system, { random, connections: 20, rate: 500 });
+    await until('under load', 20_000, () =>
+      before.acked.size > 500 ? undefined : `${before.acked.size} acked`,
+    );
+    await withBacklog(system, 200, () => withRedis(system.redisUrl, empty));
+    await until('the group back', GROUP_BACK_WITHIN_MS, () => withRedis(system.redisUrl, hasGroup));
+    await before.stop();
+    const after = startLoad(system, { random, connections: 20, count: 300 });
+    await after.done;
 
-  expect(Object.keys({ ...before.statuses, ...after.statuses })).toEqual(['204']);
-  const figures = await assertNothingLostOrDoubled(system, [before, after], { redisLost: [before] });
-  const missing = figures.accepted - figures.stored;
-  expect(missing).toBeGreaterThan(0);
-  await until('told', 5_000, async () => {
-    const all = await tellings(system);
-    told(all, missing);
-    return all.alarms > 0 ? undefined : 'no alarm';
-  });
-  for (const worker of system.workers) {
-    expect(await worker.metric('sluice_group_recreated_total')).toBeLessThan(5);
-    expect(await worker.metric('sluice_failures_total', 'reason="read"')).toBeLessThan(10);
-  }
-});
+    expect(Object.keys({ ...before.statuses, ...after.statuses })).toEqual(['204']);
+    const figures = await assertNothingLostOrDoubled(system, [before, after], { redisLost: [before] });
+    const missing = figures.accepted - figures.stored;
+    expect(missing).toBeGreaterThan(0);
+    await until('told', 5_000, async () => {
+      const all = await tellings(system);
+      told(all, missing);
+      return all.alarms > 0 ? undefined : 'no alarm';
+    });
+    for (const worker of system.workers) {
+      expect(await worker.metric('sluice_group_recreated_total')).toBeLessThan(5);
+      expect(await worker.metric('sluice_failures_total', 'reason="read"')).toBeLessThan(10);
+    }
+  },
+);
 
 /** Does something while so many events wait in the stream. */
 async function withBacklog(system: System, events: number, work: () => Promise<unknown>): Promise<void> {

@@ -29,7 +29,9 @@ function shuffled<T>(list: readonly T[], random: Random): T[] {
 
 it('fault 23: two writers with the same 4,000 ids in different orders → no deadlock', async () => {
   const random = seededRandom();
-  const system = await givenSystem({ env: { worker: { WRITERS: '1', BATCH_MAX_EVENTS: String(BATCH_EVENTS) } } });
+  const system = await givenSystem({
+    env: { worker: { WRITERS: '1', BATCH_MAX_EVENTS: String(BATCH_EVENTS) } },
+  });
   const ledger = new Ledger();
   for (let round = 0; round < ROUNDS; round += 1) {
     const events = Array.from({ length: BATCH_EVENTS }, (_, at) => createEvent(random, `round${round}`, at));
@@ -95,7 +97,9 @@ it("fault 27: another site's event_id → both sites' rows", async () => {
     await handOver(new Ledger(), sendOne, [event], system.ingest);
   }
   await system.drain();
-  const rows = await system.asOwner((sql) => sql`SELECT site_id FROM events WHERE event_id = 'order-1' ORDER BY 1`);
+  const rows = await system.asOwner(
+    (sql) => sql`SELECT site_id FROM events WHERE event_id = 'order-1' ORDER BY 1`,
+  );
   expect(rows.map(({ site_id }) => site_id)).toEqual(sites);
 });
 

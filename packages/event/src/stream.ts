@@ -11,12 +11,18 @@
  * holds at every moment, in events; and when the stream is empty any difference that is left is
  * exactly what was lost from it.
  */
-import { type CommandParser, createClient, defineScript } from 'redis';
+import {
+  ClientOfflineError,
+  type CommandParser,
+  createClient,
+  defineScript,
+  MaxCommandRedirectionsError,
+} from 'redis';
 
 /** The consumer group of all workers. */
 export const GROUP = 'workers';
 
-/** The keys of one stream. `key` may hold a hash tag (`sluice:events:{0}`), which keeps them on one shard. */
+/** The keys of one stream. `key` may hold a hash tag (`sluice:events:{0}`), which keeps them on one node of a cluster. */
 export interface StreamKeys {
   readonly stream: string;
   readonly accepted: string;
@@ -26,6 +32,26 @@ export interface StreamKeys {
 
 export function streamKeys(key: string): StreamKeys {
   return { stream: key, accepted: `${key}:accepted`, settled: `${key}:settled`, lost: `${key}:lost` };
+}
+
+/** One stream of several that share the load, or the only one. */
+export interface Shard {
+  /** Its number; `''` for the only one. */
+  readonly name: string;
+  readonly keys: StreamKeys;
+}
+
+/**
+ * The streams `key:{0}` … `key:{n-1}`, each of which a cluster keeps on one node with its counters.
+ *
+ * @param shards 0 for the one stream `key`.
+ */
+export function shardsOf(key: string, shards: number): Shard[] {
+  if (shards === 0) return [{ name: '', keys: streamKeys(key) }];
+  return Array.from({ length: shards }, (_, at) => ({
+    name: String(at),
+    keys: streamKeys(`${key}:{${at}}`),
+  }));
 }
 
 /**
@@ -178,6 +204,22 @@ const RECONNECT_FIRST_MS = 50;
 const RECONNECT_MAX_MS = 800;
 /** What no waiting mends. */
 const FATAL_REPLY = /^(WRONGPASS|NOAUTH|NOPERM|ERR invalid password|ERR AUTH)/;
+/** What Redis says before it runs anything of a command: the shard is elsewhere, on its way, or nowhere. */
+const NOTHING_DONE = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|LOADING|READONLY)\b/;
+
+/** Whether an error says that Redis refuses the credentials. */
+export function isFatalReply(error: unknown): boolean {
+  return error instanceof Error && FATAL_REPLY.test(error.message);
+}
+
+/** Whether an error says for sure that nothing was written, so that it may go somewhere else. */
+export function surelyNotWritten(error: unknown): boolean {
+  if (error instanceof ClientOfflineError || error instanceof MaxCommandRedirectionsError) return true;
+  return error instanceof Error && NOTHING_DONE.test(error.message);
+}
+
+/** The scripts, for a client of either kind. */
+export const streamScripts = { append, settle, renew, createGroup, removeConsumer };
 
 export interface StreamClientOptions {
   readonly url: string;
@@ -197,22 +239,34 @@ export type StreamClient = ReturnType<typeof createStreamClient>;
  *
  * `connect()` rejects, and the client emits `terminated`, only when Redis refuses the credentials.
  */
-export function createStreamClient({ url, name, socketTimeoutMs, pingIntervalMs }: StreamClientOptions) {
+export function createStreamClient({ url, ...options }: StreamClientOptions) {
+  const { socket, ...settings } = streamClientSettings(options);
   return createClient({
     url,
-    name,
-    scripts: { append, settle, renew, createGroup, removeConsumer },
-    disableOfflineQueue: true,
-    maintNotifications: 'disabled',
-    pingInterval: pingIntervalMs,
+    ...settings,
+    scripts: streamScripts,
     socket: {
-      socketTimeout: socketTimeoutMs,
-      connectTimeout: CONNECT_TIMEOUT_MS,
+      ...socket,
       reconnectStrategy: (retries: number, cause: Error) =>
-        FATAL_REPLY.test(cause.message)
+        isFatalReply(cause)
           ? new Error('Redis refuses the credentials in REDIS_URL', { cause })
           : Math.min(RECONNECT_MAX_MS, RECONNECT_FIRST_MS * 2 ** Math.min(retries, 10)) *
             (0.75 + Math.random() / 4),
     },
   });
+}
+
+/** What every connection has, whoever makes it. */
+export function streamClientSettings({
+  name,
+  socketTimeoutMs,
+  pingIntervalMs,
+}: Omit<StreamClientOptions, 'url'>) {
+  return {
+    name,
+    disableOfflineQueue: true,
+    maintNotifications: 'disabled' as const,
+    pingInterval: pingIntervalMs,
+    socket: { socketTimeout: socketTimeoutMs, connectTimeout: CONNECT_TIMEOUT_MS },
+  };
 }

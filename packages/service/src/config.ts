@@ -86,11 +86,29 @@ export function port(fallback: number) {
 
 /** A required URL of one of `protocols` (each with its colon). The message never shows the value. */
 export function serverUrl(...protocols: readonly string[]) {
-  const message = `must be a URL starting with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`;
+  const message = `must be a URL starting with ${wordsOf(protocols)}`;
   return v.pipe(
     v.string(),
-    v.check((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), message),
+    v.check((text) => isUrlOf(protocols, text), message),
   );
+}
+
+/** One or more such URLs, separated by commas. */
+export function serverUrls(...protocols: readonly string[]) {
+  const message = `must be URLs starting with ${wordsOf(protocols)}, separated by commas`;
+  return v.pipe(
+    v.string(),
+    v.transform((list) => list.split(',').map((url) => url.trim())),
+    v.check((urls) => urls.every((url) => isUrlOf(protocols, url)), message),
+  );
+}
+
+function wordsOf(protocols: readonly string[]): string {
+  return protocols.map((protocol) => `${protocol}//`).join(' or ');
+}
+
+function isUrlOf(protocols: readonly string[], text: string): boolean {
+  return URL.canParse(text) && protocols.includes(new URL(text).protocol);
 }
 
 /** One of a closed set of words. */

@@ -21,7 +21,7 @@ export function createRegistry(service: string): Registry {
 export type Tally<Reason extends string> = Record<Reason, number>;
 
 /**
- * A counter labelled `reason`.
+ * A counter labelled `reason`, or whatever `label` says.
  *
  * @param name ends in `_total`
  * @returns the plain counts, to be incremented in place.
@@ -31,16 +31,17 @@ export function createTally<const Reason extends string>(
   name: string,
   help: string,
   reasons: readonly Reason[],
+  label = 'reason',
 ): Tally<Reason> {
   const tally = Object.fromEntries(reasons.map((reason) => [reason, 0])) as Tally<Reason>;
   new Counter({
     name,
     help,
-    labelNames: ['reason'],
+    labelNames: [label],
     registers: [registry],
     collect() {
       this.reset();
-      for (const reason of reasons) this.inc({ reason }, tally[reason]);
+      for (const reason of reasons) this.inc({ [label]: reason }, tally[reason]);
     },
   });
   return tally;
@@ -69,6 +70,24 @@ export function createGauge(registry: Registry, name: string, help: string, read
     registers: [registry],
     collect() {
       this.set(read());
+    },
+  });
+}
+
+/** A gauge labelled `shard`, each of which is read when somebody asks. */
+export function createShardGauge(
+  registry: Registry,
+  name: string,
+  help: string,
+  shards: ReadonlyMap<string, () => number>,
+): void {
+  new Gauge({
+    name,
+    help,
+    labelNames: ['shard'],
+    registers: [registry],
+    collect() {
+      for (const [shard, read] of shards) this.set({ shard }, read());
     },
   });
 }

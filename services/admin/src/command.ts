@@ -12,7 +12,8 @@ export const HELP = `sluice: look after a running Sluice
   sluice verify --repair                            and rebuild the counts of the days that differ
 
 FINGERPRINT may be cut short as long as it is clear which letter is meant. A DAY is YYYY-MM-DD, in UTC.
-Environment: DATABASE_URL (owner of the tables); REDIS_URL and STREAM_KEY for replay.
+Environment: DATABASE_URL (owner of the tables); for replay REDIS_URL, or
+REDIS_CLUSTER_URLS and STREAM_SHARDS, as ingest has them.
 `;
 
 export type Command =

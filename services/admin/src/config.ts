@@ -1,12 +1,9 @@
 /** The settings of the `sluice` command. */
-import { readConfig, serverUrl, text } from '@sluice/service/config';
+import { readConfig, serverUrl } from '@sluice/service/config';
+import { checkRedis, redisEntries } from '@sluice/service/redis-config';
 import * as v from 'valibot';
 
 const databaseSchema = v.object({ DATABASE_URL: serverUrl('postgres:', 'postgresql:') });
-const streamSchema = v.object({
-  REDIS_URL: serverUrl('redis:', 'rediss:'),
-  STREAM_KEY: text('sluice:events'),
-});
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -16,6 +13,8 @@ export function databaseConfig(env: Environment = process.env): v.InferOutput<ty
 }
 
 /** What replaying needs besides. @throws {ConfigError} */
-export function streamConfig(env: Environment = process.env): v.InferOutput<typeof streamSchema> {
-  return readConfig(streamSchema, env);
+export function streamConfig(env: Environment = process.env) {
+  const config = readConfig(v.object(redisEntries(env)), env);
+  checkRedis(config);
+  return config;
 }

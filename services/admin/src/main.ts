@@ -1,5 +1,6 @@
 /** The `sluice` command. Wiring, and what a person sees. */
-import { createStreamClient, type NewEntry, streamKeys } from '@sluice/event/stream';
+import { createShardClient } from '@sluice/event/shard-client';
+import { type NewEntry, shardsOf } from '@sluice/event/stream';
 import { ConfigError } from '@sluice/service/config';
 import { withDeadline } from '@sluice/service/deadline';
 import postgres from 'postgres';
@@ -75,9 +76,11 @@ async function whole(sql: postgres.Sql, fingerprint: string | undefined): Promis
 }
 
 async function withStream<T>(work: (append: (entry: NewEntry) => Promise<void>) => Promise<T>): Promise<T> {
-  const { REDIS_URL, STREAM_KEY } = streamConfig();
-  const client = createStreamClient({
-    url: REDIS_URL,
+  const config = streamConfig();
+  // Any shard will do: the workers serve them all.
+  const [shard] = shardsOf(config.STREAM_KEY, config.STREAM_SHARDS);
+  if (shard === undefined) throw new Error('there is no shard');
+  const client = createShardClient(config, shard, {
     name: 'sluice-admin',
     socketTimeoutMs: REDIS_SILENCE_MS,
     pingIntervalMs: REDIS_PING_MS,
@@ -86,10 +89,11 @@ async function withStream<T>(work: (append: (entry: NewEntry) => Promise<void>) 
   client.on('error', () => undefined);
   try {
     // connect() itself tries for as long as it takes.
-    await withDeadline(client.connect(), REDIS_SILENCE_MS, 'connecting to Redis');
+    const connected: Promise<unknown> = client.connect();
+    await withDeadline(connected, REDIS_SILENCE_MS, 'connecting to Redis');
     return await work(async (entry) => {
       // A replay is an operator's decision: no high-water mark.
-      await client.append(streamKeys(STREAM_KEY), Number.MAX_SAFE_INTEGER, [entry]);
+      await client.append(shard.keys, Number.MAX_SAFE_INTEGER, [entry]);
     });
   } finally {
     client.destroy();

@@ -124,11 +124,11 @@ function problemOf({ error, field }: { error: string; field?: string }): object 
 
 /** Nothing was appended, or nobody knows: 503, and when to try again. */
 function refuseForNow(
-  reason: 'unavailable' | 'backlog_full' | 'busy',
+  reason: Exclude<Outcome, 'appended'> | 'busy',
   events: number,
   { refused, retryAfterSeconds }: AppOptions,
 ): Response {
-  refused(reason, events);
+  refused(reason === 'unwritten' ? 'unavailable' : reason, events);
   return answer(503, { error: 'failed to push to queue' }, { 'retry-after': String(retryAfterSeconds()) });
 }
 

@@ -28,6 +28,7 @@ beforeEach(() => {
       return promise;
     },
     deadlineMs: DEADLINE_MS,
+    shards: 1,
     observe: (append) => observed.push(append),
   });
 });
@@ -125,6 +126,17 @@ describe('group commit', () => {
     await settled();
     expect(outcomes([first, second])).toEqual(['unavailable', 'appended']);
   });
+
+  it.each(['TRYAGAIN Multiple keys', 'MOVED 1 127.0.0.1:7001', 'CLUSTERDOWN Hash slot not served'])(
+    'tells those of an append that Redis did not even begin so: %s',
+    async (message) => {
+      const added = add('a');
+      await settled();
+      current().fail(new Error(message));
+      await settled();
+      expect(added.outcome).toBe('unwritten');
+    },
+  );
 
   it('tells what each append brought and how long it took', async () => {
     add('a', 'b');

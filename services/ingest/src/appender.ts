@@ -16,15 +16,20 @@
  */
 import assert from 'node:assert/strict';
 import { MAX_ENTRY_CHARACTERS, MAX_ENTRY_EVENTS } from '@sluice/event/entry';
-import type { AppendReply, NewEntry } from '@sluice/event/stream';
+import { type AppendReply, type NewEntry, surelyNotWritten } from '@sluice/event/stream';
 
-/** `appended` means on disk; `unavailable` that nobody knows, or surely not; `backlog_full` surely not. */
-export type Outcome = 'appended' | 'unavailable' | 'backlog_full';
+/**
+ * `appended` means on disk; `unavailable` that nobody knows, or surely not; `backlog_full` and
+ * `unwritten` surely not, for want of room and because this Redis doesn't take it.
+ */
+export type Outcome = 'appended' | 'unavailable' | 'unwritten' | 'backlog_full';
 
 export interface AppenderOptions {
   /** Adds entries in one step; rejects when it didn't happen or nobody knows whether it did. */
   readonly append: (entries: readonly NewEntry[]) => Promise<AppendReply>;
   readonly deadlineMs: number;
+  /** Appenders that share the memory for what waits. */
+  readonly shards: number;
   /** Told what each append brought. */
   readonly observe: (appended: ObservedAppend) => void;
 }
@@ -61,11 +66,13 @@ export class Appender {
   #mode: 'IDLE' | 'APPENDING' | 'STALLED' = 'IDLE';
   readonly #options: AppenderOptions;
   #waiting: Group[] = [];
+  readonly #maxWaitingCharacters: number;
   #waitingCharacters = 0;
   #settled: Promise<void> = Promise.resolve();
 
   constructor(options: AppenderOptions) {
     this.#options = options;
+    this.#maxWaitingCharacters = MAX_WAITING_CHARACTERS / options.shards;
   }
 
   /**
@@ -74,8 +81,7 @@ export class Appender {
    * @returns when they are on disk or known not to be, at the latest at the deadline.
    */
   add(lines: readonly string[]): Promise<Outcome> {
-    if (this.#mode === 'STALLED' || this.#waitingCharacters > MAX_WAITING_CHARACTERS)
-      return Promise.resolve('unavailable');
+    if (!this.isOpen) return Promise.resolve('unavailable');
     let group = this.#waiting.at(-1);
     if (group === undefined || group.characters > MAX_GROUP_CHARACTERS) {
       group = new Group();
@@ -91,6 +97,11 @@ export class Appender {
       setImmediate(() => this.#next());
     }
     return group.outcome;
+  }
+
+  /** Whether it takes what is added, as far as it knows. */
+  get isOpen(): boolean {
+    return this.#mode !== 'STALLED' && this.#waitingCharacters <= this.#maxWaitingCharacters;
   }
 
   /** Resolves when nothing is under way and nothing waits. No event may be added meanwhile. */
@@ -135,7 +146,7 @@ export class Appender {
     }
     clearTimeout(deadline);
     // After the deadline this changes nothing: the group was answered then.
-    group.settle(reply === undefined ? 'unavailable' : reply.added ? 'appended' : 'backlog_full');
+    group.settle(outcomeOf(reply, failure));
     const seconds = (performance.now() - startedAt) / 1_000;
     this.#options.observe({ reply, error: failure, events: group.lines.length, seconds });
   }
@@ -148,6 +159,11 @@ export class Appender {
     this.#waiting = [];
     this.#waitingCharacters = 0;
   }
+}
+
+function outcomeOf(reply: AppendReply | undefined, failure: unknown): Outcome {
+  if (reply === undefined) return surelyNotWritten(failure) ? 'unwritten' : 'unavailable';
+  return reply.added ? 'appended' : 'backlog_full';
 }
 
 /** Lines as entries within an entry's limits. A single line is always within them. */

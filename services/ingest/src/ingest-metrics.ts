@@ -1,15 +1,24 @@
 /** What ingest counts, and what it says in its log about Redis. */
 import { type Log, throttled } from '@sluice/service/log';
-import { createCount, createGauge, createTally, Histogram, type Registry } from '@sluice/service/metrics';
+import {
+  createCount,
+  createGauge,
+  createShardGauge,
+  createTally,
+  Histogram,
+  type Registry,
+} from '@sluice/service/metrics';
 import { REFUSALS, type RefusalReason } from './accept.ts';
 import type { ObservedAppend } from './appender.ts';
-import type { Gate } from './gate.ts';
-import type { RedisWatch } from './redis-watch.ts';
+import type { IngestShard } from './shard.ts';
 
 /** At most one line about Redis' absence in so long, however many requests meet it. */
 const LOG_INTERVAL_MS = 5_000;
 
-export function createIngestMetrics(registry: Registry, log: Log, gate: Gate, watch: RedisWatch) {
+/** @param shards may still be empty: they are looked at when somebody asks. */
+export function createIngestMetrics(registry: Registry, log: Log, shards: readonly IngestShard[]) {
+  const sum = (of: (shard: IngestShard) => number) => shards.reduce((total, shard) => total + of(shard), 0);
+  const most = (of: (shard: IngestShard) => number) => Math.max(0, ...shards.map(of));
   const accepted = createCount(
     registry,
     'sluice_accepted_events_total',
@@ -28,30 +37,32 @@ export function createIngestMetrics(registry: Registry, log: Log, gate: Gate, wa
     buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000],
     registers: [registry],
   });
-  createGauge(registry, 'sluice_backlog_events', 'Events accepted and not settled yet.', () => gate.backlog);
+  createGauge(registry, 'sluice_backlog_events', 'Events accepted and not settled yet.', () =>
+    sum(({ gate }) => gate.backlog),
+  );
   createGauge(
     registry,
     'sluice_redis_memory_percent',
-    'Redis memory in percent of maxmemory.',
-    () => watch.state?.memoryPercent ?? 0,
+    'Redis memory in percent of maxmemory, of the fullest node.',
+    () => most(({ watch }) => watch.state?.memoryPercent ?? 0),
   );
   createGauge(
     registry,
     'sluice_lost_events',
     'Events that vanished from the stream after they were accepted, ever.',
-    () => watch.state?.lost ?? 0,
+    () => sum(({ watch }) => watch.state?.lost ?? 0),
   );
   createGauge(
     registry,
     'sluice_forgotten_events',
     'Events that Redis had accepted and then did not know of: emptied, or replaced by an older copy.',
-    () => watch.state?.forgotten ?? 0,
+    () => sum(({ watch }) => watch.state?.forgotten ?? 0),
   );
   createGauge(
     registry,
     'sluice_durability_risks',
     'Redis settings under which accepted events can be lost.',
-    () => watch.state?.risks.length ?? 0,
+    () => most(({ watch }) => watch.state?.risks.length ?? 0),
   );
 
   let lastError: unknown;
@@ -70,14 +81,43 @@ export function createIngestMetrics(registry: Registry, log: Log, gate: Gate, wa
     observeAppend: ({ reply, error, events, seconds: took }: ObservedAppend): void => {
       seconds.observe(took);
       size.observe(events);
-      if (reply === undefined) {
-        redisError(error);
-        return;
-      }
-      gate.observeBacklog(reply.accepted, reply.settled, Date.now());
-      watch.sawAccepted(reply.accepted);
-      if (reply.added) accepted.value += events;
-      else gate.full();
+      if (reply === undefined) redisError(error);
+      else if (reply.added) accepted.value += events;
     },
+  };
+}
+
+/**
+ * The same by shard, where there are several. @returns what counts an append of the shard.
+ */
+export function createShardMetrics(
+  registry: Registry,
+  shards: readonly IngestShard[],
+): (shard: IngestShard, appended: ObservedAppend) => void {
+  const gauge = (name: string, help: string, of: (shard: IngestShard) => number) =>
+    createShardGauge(registry, name, help, new Map(shards.map((shard) => [shard.name, () => of(shard)])));
+  gauge('sluice_shard_up', 'Whether the shard takes events.', (shard) =>
+    shard.problem === undefined && shard.hasRoom ? 1 : 0,
+  );
+  gauge(
+    'sluice_shard_backlog_events',
+    'Events of the shard accepted and not settled yet.',
+    ({ gate }) => gate.backlog,
+  );
+  gauge('sluice_shard_backlog_limit_events', 'The high-water mark of the shard.', ({ gate }) => gate.limit);
+  gauge(
+    'sluice_shard_lost_events',
+    'Events that vanished from the shard after they were accepted, ever.',
+    ({ watch }) => watch.state?.lost ?? 0,
+  );
+  const accepted = createTally(
+    registry,
+    'sluice_shard_accepted_events_total',
+    'Events that the shard took.',
+    shards.map(({ name }) => name),
+    'shard',
+  );
+  return ({ name }, { reply, events }) => {
+    if (reply?.added === true) accepted[name] = (accepted[name] ?? 0) + events;
   };
 }

@@ -1,17 +1,18 @@
 /** The ingest service: HTTP in, stream entries out. Wiring only. */
 import type { Server } from 'node:http';
 import { createAdaptorServer } from '@hono/node-server';
-import { createStreamClient, streamKeys } from '@sluice/event/stream';
+import { createShardClient } from '@sluice/event/shard-client';
+import { shardsOf } from '@sluice/event/stream';
 import { Health } from '@sluice/service/health';
 import { closeServer, listen, serverOptions } from '@sluice/service/http-server';
 import { runService } from '@sluice/service/lifecycle';
 import { createRegistry } from '@sluice/service/metrics';
 import { createApp } from './app.ts';
-import { Appender } from './appender.ts';
 import { ingestConfig } from './config.ts';
-import { Gate } from './gate.ts';
-import { createIngestMetrics } from './ingest-metrics.ts';
-import { RedisWatch } from './redis-watch.ts';
+import { createIngestMetrics, createShardMetrics } from './ingest-metrics.ts';
+import { requireShards } from './readiness.ts';
+import { IngestShard } from './shard.ts';
+import { Shards } from './shards.ts';
 
 /** A Redis that says nothing for so long is taken for dead; it is asked four times meanwhile. */
 const REDIS_SILENCE_MS = 2_000;
@@ -22,52 +23,63 @@ await runService('ingest', async ({ log, fail, onStop }) => {
   log.level = config.LOG_LEVEL;
   const registry = createRegistry('ingest');
   const health = new Health('ingest', registry, config.SOURCE_VERSION);
-  const keys = streamKeys(config.STREAM_KEY);
-  const gate = new Gate({
-    backlogHigh: config.BACKLOG_HIGH_EVENTS,
-    memoryHighPercent: config.REDIS_MEMORY_HIGH_PERCENT,
-  });
-  const client = createStreamClient({
-    url: config.REDIS_URL,
-    name: 'sluice-ingest',
-    socketTimeoutMs: REDIS_SILENCE_MS,
-    pingIntervalMs: REDIS_PING_MS,
-  });
-  const watch = new RedisWatch(client, keys, log, (state) => {
-    gate.observeBacklog(state.accepted, state.settled, Date.now());
-    gate.observeMemory(state.memoryPercent);
-  });
-  const metrics = createIngestMetrics(registry, log, gate, watch);
-  const appender = new Appender({
-    append: (entries) => client.append(keys, gate.limit, entries),
-    deadlineMs: config.APPEND_DEADLINE_MS,
-    observe: metrics.observeAppend,
-  });
-  client.on('error', metrics.redisError);
-  client.on('ready', () => log.info('connected to Redis'));
-  client.on('terminated', (error) => fail('Redis refused the connection for good', error));
-  health.require('redis', () => watch.problem);
-  health.require('room', () => gate.closed);
-  health.warn('durability', () => watch.state?.risks.join('; ') || undefined);
+  const places = shardsOf(config.STREAM_KEY, config.STREAM_SHARDS);
+  const shards: IngestShard[] = [];
+  const metrics = createIngestMetrics(registry, log, shards);
+  for (const shard of places) {
+    const client = createShardClient(config, shard, {
+      name: 'sluice-ingest',
+      socketTimeoutMs: REDIS_SILENCE_MS,
+      pingIntervalMs: REDIS_PING_MS,
+    });
+    const shardLog = shard.name === '' ? log : log.child({ shard: shard.name });
+    client.on('error', metrics.redisError);
+    client.on('ready', () => shardLog.info('connected to Redis'));
+    client.on('terminated', (error) => fail('Redis refused the connection for good', error));
+    shards.push(
+      new IngestShard({
+        client,
+        shard,
+        log: shardLog,
+        shards: places.length,
+        appendDeadlineMs: config.APPEND_DEADLINE_MS,
+        waitReplicas: config.WAIT_REPLICAS,
+        backlogHigh: Math.ceil(config.BACKLOG_HIGH_EVENTS / places.length),
+        memoryHighPercent: config.REDIS_MEMORY_HIGH_PERCENT,
+        observe: (observed, appended) => {
+          metrics.observeAppend(appended);
+          countInShard?.(observed, appended);
+        },
+      }),
+    );
+  }
+  const countInShard = places.length > 1 ? createShardMetrics(registry, shards) : undefined;
+  const spread = new Shards(shards);
+  requireShards(health, shards);
 
   const app = createApp({
-    append: (lines) => {
-      if (!client.isReady) return Promise.resolve('unavailable');
-      return gate.closed === undefined ? appender.add(lines) : Promise.resolve('backlog_full');
-    },
+    append: (lines) => spread.append(lines),
     refused: metrics.refused,
-    retryAfterSeconds: () => gate.retryAfterSeconds,
+    retryAfterSeconds: () => spread.retryAfterSeconds,
     retentionDays: config.RETENTION_DAYS,
     health,
   });
   const server = createAdaptorServer({ fetch: app.fetch, serverOptions }) as Server;
 
-  onStop('redis', () => client.destroy());
-  onStop('watch', () => watch.stop());
-  onStop('appender', () => appender.drained());
+  onStop('redis', () => {
+    for (const { client } of shards) client.destroy();
+  });
+  onStop('watch', () => {
+    for (const { watch } of shards) watch.stop();
+  });
+  onStop('appender', async () => {
+    await Promise.all(shards.map((shard) => shard.drained()));
+  });
   // Not awaited: ingest listens before Redis is there, answers 503 and isn't ready.
-  client.connect().catch((error: unknown) => fail('could not connect to Redis', error));
-  await watch.start();
+  for (const { client } of shards) {
+    client.connect().catch((error: unknown) => fail('could not connect to Redis', error));
+  }
+  await Promise.all(shards.map(({ watch }) => watch.start()));
   const port = await listen(server, config.HOST, config.PORT);
   onStop('http', () => closeServer(server));
   onStop('health', () => health.stopping());

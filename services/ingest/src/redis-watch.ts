@@ -2,7 +2,8 @@
  * Asks Redis every second how it is: its counters of the stream, its memory, and whether its settings
  * keep the promise that a success answer makes.
  */
-import type { StreamClient, StreamKeys } from '@sluice/event/stream';
+import type { StreamCommands } from '@sluice/event/cluster-client';
+import type { StreamKeys } from '@sluice/event/stream';
 import type { Log } from '@sluice/service/log';
 
 const INTERVAL_MS = 1_000;
@@ -24,11 +25,18 @@ export interface RedisState {
   readonly risks: readonly string[];
 }
 
+export interface RedisWatchOptions {
+  readonly client: Pick<StreamCommands, 'isReady' | 'mGet' | 'info' | 'configGet'>;
+  readonly keys: StreamKeys;
+  readonly log: Log;
+  /** Replicas that it must have. */
+  readonly replicas: number;
+  /** Told of every look that succeeded. */
+  readonly observe: (state: RedisState) => void;
+}
+
 export class RedisWatch {
-  readonly #client: StreamClient;
-  readonly #keys: StreamKeys;
-  readonly #log: Log;
-  readonly #observe: (state: RedisState) => void;
+  readonly #options: RedisWatchOptions;
   #state: RedisState | undefined;
   #problem: string | undefined = 'not asked yet';
   #timer: NodeJS.Timeout | undefined;
@@ -36,17 +44,20 @@ export class RedisWatch {
   #toldRisks = '';
   /** The most events that Redis has said to have accepted. */
   #acceptedSeen = 0;
+  #lacksReplicas = false;
 
-  constructor(client: StreamClient, keys: StreamKeys, log: Log, observe: (state: RedisState) => void) {
-    this.#client = client;
-    this.#keys = keys;
-    this.#log = log;
-    this.#observe = observe;
+  constructor(options: RedisWatchOptions) {
+    this.#options = options;
   }
 
   /** Why Redis can't take events now, `undefined` when it can. */
   get problem(): string | undefined {
-    return this.#client.isReady ? this.#problem : 'not connected';
+    return this.#options.client.isReady ? this.#problem : 'not connected';
+  }
+
+  /** Whether it had fewer replicas than it must have, so that waiting for them is vain. */
+  get lacksReplicas(): boolean {
+    return this.#lacksReplicas;
   }
 
   /** The last look that succeeded. */
@@ -72,11 +83,11 @@ export class RedisWatch {
 
   async #look(): Promise<void> {
     try {
-      const { accepted, settled, lost } = this.#keys;
+      const { client, keys, replicas, observe } = this.#options;
       const seenBefore = this.#acceptedSeen;
       const [counters, info] = await Promise.all([
-        this.#client.mGet([accepted, settled, lost]),
-        this.#client.info(),
+        client.mGet([keys.accepted, keys.settled, keys.lost]),
+        client.info(),
       ]);
       const fields = infoFields(info);
       const risks = risksIn(fields, await this.#appendFsync(fields));
@@ -89,9 +100,13 @@ export class RedisWatch {
         memoryPercent: memoryPercent(fields),
         risks,
       };
-      this.#problem = writeProblem(fields);
+      const connected = Number(fields.get('connected_slaves') ?? 0);
+      this.#lacksReplicas = connected < replicas;
+      this.#problem =
+        writeProblem(fields) ??
+        (this.#lacksReplicas ? `${connected} of ${replicas} replicas are connected` : undefined);
       this.#tellRisks(risks);
-      this.#observe(this.#state);
+      observe(this.#state);
     } catch (error) {
       this.#problem = error instanceof Error ? error.message : String(error);
     }
@@ -110,7 +125,7 @@ export class RedisWatch {
     }
     const events = seenBefore - acceptedNow;
     this.#acceptedSeen = acceptedNow;
-    this.#log.error({ events }, 'Redis no longer knows of events that it had accepted');
+    this.#options.log.error({ events }, 'Redis no longer knows of events that it had accepted');
     return forgotten + events;
   }
 
@@ -118,7 +133,7 @@ export class RedisWatch {
   async #appendFsync(fields: ReadonlyMap<string, string>): Promise<string | undefined> {
     if (fields.get('aof_enabled') !== '1') return undefined;
     try {
-      return (await this.#client.configGet('appendfsync'))['appendfsync'];
+      return (await this.#options.client.configGet('appendfsync'))['appendfsync'];
     } catch (error) {
       // Only an answer says that asking is forbidden; a time-out says nothing.
       if (error instanceof Error && /^(NOPERM|ERR)\b/.test(error.message)) return 'unknown';
@@ -130,8 +145,8 @@ export class RedisWatch {
     const told = risks.join('; ');
     if (told === this.#toldRisks) return;
     this.#toldRisks = told;
-    if (told === '') this.#log.info('Redis keeps what it accepts');
-    else this.#log.warn({ risks }, 'Redis can lose accepted events with these settings');
+    if (told === '') this.#options.log.info('Redis keeps what it accepts');
+    else this.#options.log.warn({ risks }, 'Redis can lose accepted events with these settings');
   }
 }
 

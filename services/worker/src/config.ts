@@ -9,15 +9,14 @@ import {
   serviceEntries,
   text,
 } from '@sluice/service/config';
+import { checkRedis, redisEntries } from '@sluice/service/redis-config';
 import * as v from 'valibot';
 
-const schema = v.object({
+const entries = {
   ...serviceEntries,
   HOST: text('127.0.0.1'),
   PORT: port(8_082),
-  REDIS_URL: serverUrl('redis:', 'rediss:'),
   DATABASE_URL: serverUrl('postgres:', 'postgresql:'),
-  STREAM_KEY: text('sluice:events'),
   /** The name in the consumer group; must differ between processes. */
   CONSUMER: text(`${hostname()}-${process.pid}-${Date.now().toString(36)}`),
   /** Batches that are written at once, each on its own connection. */
@@ -33,13 +32,14 @@ const schema = v.object({
   CLAIM_MIN_IDLE_MS: integer(30_000, 200, 3_600_000),
   /** An entry delivered more often kills workers: it is dead-lettered unread. */
   MAX_DELIVERIES: integer(5, 2, 1_000),
-});
+};
 
-export type Config = v.InferOutput<typeof schema>;
+export type Config = ReturnType<typeof workerConfig>;
 
-/** @throws {ConfigError} naming every variable that is wrong, or two that don't fit together. */
-export function workerConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
-  const config = readConfig(schema, env);
+/** @throws {ConfigError} naming every variable that is wrong, or those that don't fit together. */
+export function workerConfig(env: Readonly<Record<string, string | undefined>> = process.env) {
+  const config = readConfig(v.object({ ...entries, ...redisEntries(env) }), env);
+  checkRedis(config);
   if (config.CLAIM_MIN_IDLE_MS <= config.WRITE_DEADLINE_MS) {
     throw new ConfigError([
       `CLAIM_MIN_IDLE_MS (${config.CLAIM_MIN_IDLE_MS}) must be above WRITE_DEADLINE_MS (${config.WRITE_DEADLINE_MS}): ` +

@@ -1,5 +1,6 @@
 /**
- * The worker's loop: read a batch, store it, settle it, for as long as the process lives.
+ * The worker's loop over one shard of the stream: read a batch, store it, settle it, for as long as
+ * the process lives. Several of them share the writers.
  *
  * The consumer is in one of these modes:
  *
@@ -18,10 +19,12 @@ import assert from 'node:assert/strict';
 import { backoffMs } from '@sluice/service/backoff';
 import type { Log } from '@sluice/service/log';
 import { type Batch, batchOf } from './batch.ts';
+import { BatchReader, BLOCK_MS } from './batch-reader.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import { faultOf, sqlstateOf } from './postgres-fault.ts';
 import { type Delivery, isReply, type StreamReader } from './stream-reader.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
+import type { WriteSlots } from './write-slots.ts';
 import type { Writer } from './writer.ts';
 
 export type Mode = 'STARTING' | 'READING' | 'WAITING' | 'HALTED' | 'DRAINING' | 'STOPPED';
@@ -36,17 +39,12 @@ const TRANSITIONS: { readonly [From in Mode]: readonly Mode[] } = {
   STOPPED: [],
 };
 
-/** A stop waits at most this long for a read that blocks; new entries end it at once. */
-const BLOCK_MS = 1_000;
 const RETRY_FIRST_MS = 50;
 /** Transient faults are looked at this often at least, so that work resumes within seconds. */
 const RETRY_MAX_MS = 2_000;
 const HALTED_RETRY_MS = 5_000;
 /** lock_not_available: somebody holds what a batch needs. */
 const LOCK_TIMEOUT = '55P03';
-const MAX_READ_ENTRIES = 256;
-/** JSON text of one batch; with two batches and their copies this stays far under 300 MiB. */
-const MAX_BATCH_BYTES = 8 * 1_024 * 1_024;
 
 export interface ConsumerOptions {
   readonly stream: StreamReader;
@@ -60,7 +58,12 @@ export interface ConsumerOptions {
   readonly unblock: () => Promise<number>;
   readonly metrics: WorkerMetrics;
   readonly log: Log;
+  /** Batches that may be under way at once here. */
   readonly writers: number;
+  /** The writers, for all shards together. */
+  readonly slots: WriteSlots;
+  /** How many share them: what each reads ahead of its turn is that part of a batch. */
+  readonly shards: number;
   readonly batchMaxEvents: number;
   readonly claimMinIdleMs: number;
   readonly maxDeliveries: number;
@@ -69,19 +72,19 @@ export interface ConsumerOptions {
 export class Consumer {
   readonly #options: ConsumerOptions;
   readonly #stop = new AbortController();
+  readonly #reader: BatchReader;
   readonly #underWay = new Map<Batch, Promise<void>>();
+  /** What waits for a writer. */
+  #waiting: Held | undefined;
   #mode: Mode = 'STARTING';
   #problem: string | undefined = 'starting';
   #renewing = false;
-  #lastReclaimAt = Number.NEGATIVE_INFINITY;
-  /** Averages over the entries of the last reads, to ask for as many as fit a batch. */
-  #eventsPerEntry = 100;
-  #bytesPerEntry = 32 * 1_024;
   /** By performance.now(), when the loop last turned: what the watchdog looks at. */
   lastTurnAt = performance.now();
 
   constructor(options: ConsumerOptions) {
     this.#options = options;
+    this.#reader = new BatchReader(options);
   }
 
   get mode(): Mode {
@@ -136,72 +139,33 @@ export class Consumer {
       await Promise.race([...this.#underWay.values(), this.#pause(BLOCK_MS)]);
       return;
     }
-    let batch: Batch | undefined;
+    let deliveries: Delivery[] = [];
     await this.#untilDone('read', async () => {
-      batch = await this.#nextBatch();
+      deliveries = await this.#reader.next();
     });
-    if (batch === undefined) return;
+    if (deliveries.length === 0) return;
+    await this.#takeSlot(deliveries);
+    if (this.#options.shards > 1) await this.#reader.fillUp(deliveries);
+    const batch = batchOf(deliveries, this.#options.maxDeliveries);
     const work = this.#work(batch);
     this.#underWay.set(batch, work);
-    void work.finally(() => this.#underWay.delete(batch as Batch)).catch(() => undefined);
+    void work.finally(() => this.#underWay.delete(batch)).catch(() => undefined);
   }
 
-  /** What dead consumers left comes first, else new entries: all that is there, up to a batch. */
-  async #nextBatch(): Promise<Batch | undefined> {
-    const deliveries = (await this.#reclaimed()) ?? (await this.#readNew());
-    return deliveries.length === 0 ? undefined : batchOf(deliveries, this.#options.maxDeliveries);
-  }
-
-  async #reclaimed(): Promise<Delivery[] | undefined> {
-    const { stream, metrics, log, claimMinIdleMs } = this.#options;
-    const interval = Math.min(1_000, claimMinIdleMs / 2);
-    if (!stream.hasClaimed && performance.now() - this.#lastReclaimAt < interval) return undefined;
-    this.#lastReclaimAt = performance.now();
-    const { deliveries, vanished } = await stream.reclaim();
-    if (vanished.length > 0) {
-      metrics.vanished(vanished.length);
-      log.error({ entries: vanished.length }, 'entries were deleted before they were stored');
+  /** Waits for a writer, as long as the other shards need them; what is held meanwhile is renewed. */
+  async #takeSlot(deliveries: readonly Delivery[]): Promise<void> {
+    const taken = this.#options.slots.take();
+    this.#waiting = { entries: deliveries, readAt: performance.now() };
+    for (let mine = false; !mine; ) {
+      this.lastTurnAt = performance.now();
+      mine = await within(taken, BLOCK_MS);
     }
-    if (deliveries.length === 0) return undefined;
-    metrics.reclaimed(deliveries.length);
-    log.info({ entries: deliveries.length }, 'took over entries of a dead consumer');
-    return deliveries;
-  }
-
-  async #readNew(): Promise<Delivery[]> {
-    const { stream, batchMaxEvents } = this.#options;
-    const deliveries: Delivery[] = [];
-    let events = 0;
-    let bytes = 0;
-    while (events < batchMaxEvents && bytes < MAX_BATCH_BYTES) {
-      const count = this.#entriesFor(batchMaxEvents - events, MAX_BATCH_BYTES - bytes);
-      const read = await stream.read(count, deliveries.length === 0 ? BLOCK_MS : undefined);
-      let readEvents = 0;
-      let readBytes = 0;
-      for (const delivery of read) {
-        deliveries.push(delivery);
-        readEvents += Number(delivery.fields['n']) || 1;
-        readBytes += delivery.fields['events']?.length ?? 0;
-      }
-      if (read.length > 0) {
-        this.#eventsPerEntry = Math.max(1, readEvents / read.length);
-        this.#bytesPerEntry = Math.max(1, readBytes / read.length);
-      }
-      events += readEvents;
-      bytes += readBytes;
-      if (read.length < count) break;
-    }
-    return deliveries;
-  }
-
-  #entriesFor(events: number, bytes: number): number {
-    const fitting = Math.min(events / this.#eventsPerEntry, bytes / this.#bytesPerEntry);
-    return Math.max(1, Math.min(MAX_READ_ENTRIES, Math.floor(fitting)));
+    this.#waiting = undefined;
   }
 
   /** Stores and settles one batch, however long it takes; leaves it pending when told to stop. */
   async #work(batch: Batch): Promise<void> {
-    const { writer, deadLetters, stream, metrics } = this.#options;
+    const { writer, deadLetters, stream, slots, metrics } = this.#options;
     let redelivered = batch.redelivered;
     const stored = await this.#untilDone('write', async () => {
       const startedAt = performance.now();
@@ -213,6 +177,8 @@ export class Consumer {
       metrics.stored(result, again, (performance.now() - startedAt) / 1_000);
       this.#recover();
     });
+    // Settling needs no writer: a shard whose Redis is away holds up none of the others.
+    slots.giveBack();
     if (!stored) return;
     await this.#untilDone('settle', async () => {
       const { lost } = await stream.settle(batch.entries);
@@ -286,9 +252,13 @@ export class Consumer {
     this.#renewing = true;
     const heldSince = performance.now() - this.#options.claimMinIdleMs / 4;
     try {
-      for (const batch of this.#underWay.keys()) {
-        if (batch.readAt > heldSince) continue;
-        const gone = await this.#options.stream.renew(batch.entries.map(({ id }) => id));
+      const held: readonly Held[] = [
+        ...this.#underWay.keys(),
+        ...(this.#waiting === undefined ? [] : [this.#waiting]),
+      ];
+      for (const { entries, readAt } of held) {
+        if (readAt > heldSince) continue;
+        const gone = await this.#options.stream.renew(entries.map(({ id }) => id));
         if (gone.length > 0)
           this.#options.log.warn({ entries: gone.length }, 'claims taken over by another worker');
       }
@@ -312,6 +282,23 @@ export class Consumer {
       }
       signal.addEventListener('abort', done);
     });
+  }
+}
+
+/** Entries that this consumer has, and since when by performance.now(). */
+interface Held {
+  readonly entries: readonly { readonly id: string }[];
+  readonly readAt: number;
+}
+
+/** Whether `promise` resolved within `ms`. */
+async function within(promise: Promise<void>, ms: number): Promise<boolean> {
+  const { promise: late, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => resolve(false), ms);
+  try {
+    return await Promise.race([promise.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

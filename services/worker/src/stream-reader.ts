@@ -5,7 +5,8 @@
  * Two connections: an XREADGROUP that blocks would hold up every command behind it, so everything
  * else goes over `control`.
  */
-import { GROUP, type StreamClient, type StreamKeys } from '@sluice/event/stream';
+import type { StreamCommands } from '@sluice/event/cluster-client';
+import { GROUP, type StreamKeys } from '@sluice/event/stream';
 
 /** An entry as it was delivered to this consumer. */
 export interface Delivery {
@@ -21,8 +22,8 @@ const RECLAIM_COUNT = 64;
 const ISOLATE_FROM_DELIVERY = 3;
 
 export interface StreamReaderOptions {
-  readonly reading: StreamClient;
-  readonly control: StreamClient;
+  readonly reading: StreamCommands;
+  readonly control: StreamCommands;
   readonly keys: StreamKeys;
   readonly consumer: string;
   readonly claimMinIdleMs: number;

@@ -85,3 +85,46 @@ export function createWorkerMetrics(registry: Registry, log: Log) {
     },
   };
 }
+
+/**
+ * The same metrics for one shard of several, which also count by shard.
+ *
+ * @returns by the shards' names.
+ */
+export function createShardMetrics(
+  registry: Registry,
+  metrics: WorkerMetrics,
+  shards: readonly string[],
+): ReadonlyMap<string, WorkerMetrics> {
+  const tally = (name: string, help: string) => createTally(registry, name, help, shards, 'shard');
+  const inserted = tally('sluice_shard_stored_events_total', 'Events of the shard inserted into Postgres.');
+  const reclaimed = tally('sluice_shard_reclaimed_entries_total', 'Entries of the shard taken over.');
+  const lost = tally('sluice_shard_lost_events_total', 'Accepted events found missing from the shard.');
+  const failures = tally(
+    'sluice_shard_failures_total',
+    'Steps of the shard that failed and were tried again.',
+  );
+  const add = (counts: Record<string, number>, shard: string, by: number) => {
+    counts[shard] = Math.max(0, (counts[shard] ?? 0) + by);
+  };
+  const of = (shard: string): WorkerMetrics => ({
+    ...metrics,
+    stored: (result, redelivered, took) => {
+      add(inserted, shard, result.inserted);
+      metrics.stored(result, redelivered, took);
+    },
+    reclaimed: (entries) => {
+      add(reclaimed, shard, entries);
+      metrics.reclaimed(entries);
+    },
+    lost: (events) => {
+      add(lost, shard, events);
+      metrics.lost(events);
+    },
+    failed: (step, fault, error) => {
+      add(failures, shard, 1);
+      metrics.failed(step, fault, error);
+    },
+  });
+  return new Map(shards.map((shard) => [shard, of(shard)]));
+}

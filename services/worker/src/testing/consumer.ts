@@ -7,6 +7,7 @@ import { Consumer, type ConsumerOptions, type Mode } from '../consumer.ts';
 import { DeadLetters } from '../dead-letters.ts';
 import { ensurePartitions } from '../upkeep.ts';
 import { createWorkerMetrics } from '../worker-metrics.ts';
+import { WriteSlots } from '../write-slots.ts';
 import { Writer } from '../writer.ts';
 import { connectedTo } from './database.ts';
 import type { OwnStream } from './stream.ts';
@@ -53,6 +54,8 @@ export async function startConsumer(
     metrics,
     log,
     writers: 2,
+    slots: new WriteSlots(2),
+    shards: 1,
     batchMaxEvents: 10_000,
     claimMinIdleMs,
     maxDeliveries: 5,
