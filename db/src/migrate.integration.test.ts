@@ -43,3 +43,16 @@ it("a failure carries the server's or dbmate's words and no password", async () 
   expect(String(failure)).toContain('nobody');
   expect(String(failure)).not.toMatch(/a@secret|a%40secret/);
 });
+
+it("a migration that can't be applied says so in dbmate's words, without the password, and can be tried again", async () => {
+  const url = await emptyDatabase();
+  const sql = connectTo(url);
+  await sql`CREATE TABLE events ()`;
+  const failure = String(await migrate(url).catch((error: unknown) => error));
+  expect(failure).toMatch(/migration failed: .*relation "events" already exists/s);
+  expect(failure).not.toContain(new URL(url).password);
+  await sql`DROP TABLE events`;
+  await sql.end();
+  await migrate(url);
+  expect(await stateOf(url)).toMatchObject([{ migrations: expect.stringMatching(/^[1-9]/) }]);
+});

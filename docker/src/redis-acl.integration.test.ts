@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -9,8 +9,11 @@ import {
   type StreamKeys,
   streamKeys,
 } from '@sluice/event/stream';
-import type { Server } from '@sluice/stack/launch';
+import { freePort } from '@sluice/stack/free-port';
+import { launch, type Server } from '@sluice/stack/launch';
 import { startRedis } from '@sluice/stack/redis';
+import { findRedis } from '@sluice/stack/redis-binary';
+import { tempDir } from '@sluice/stack/testing/temp-dir';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { aclFile, REDIS_USERS, type RedisUser } from './redis-acl.ts';
 
@@ -91,6 +94,69 @@ it('the sluice command can send dead letters again', async () => {
   const { admin } = await givenUsers();
   expect(await admin.append(keys, NO_LIMIT, [{ n: 1, events: 'a' }])).toMatchObject({ added: true });
 });
+
+describe('with the whole file', () => {
+  it('nobody gets in without a password, but to ask for health', async () => {
+    const { url } = await startWithFile(tempDir(), 'events');
+    const client = await connected(url('probe'));
+    expect(await client.ping()).toBe('PONG');
+    await expect(client.get('events')).rejects.toThrow(FORBIDDEN);
+    const nobody = createStreamClient({
+      url: url(),
+      name: 'test',
+      socketTimeoutMs: 5_000,
+      pingIntervalMs: 500,
+    });
+    nobody.on('error', () => undefined);
+    await expect(nobody.connect()).rejects.toThrow();
+  });
+
+  it('all that was written is there after kill -9', async () => {
+    const dir = tempDir();
+    const own = streamKeys('events');
+    const first = await startWithFile(dir, own.stream);
+    const client = await connected(first.url('ingest'));
+    await client.append(own, NO_LIMIT, [
+      { n: 2, events: 'a' },
+      { n: 3, events: 'b' },
+    ]);
+    first.kill('SIGKILL');
+    await first.exited;
+    const second = await startWithFile(dir, own.stream);
+    const operator = await connected(second.url('operator'));
+    expect(await operator.xLen(own.stream)).toBe(2);
+    expect(await operator.get(own.accepted)).toBe('5');
+  });
+});
+
+/** A Redis with the file as it is, the default user's line too. */
+async function startWithFile(dir: string, stream: string) {
+  const found = await findRedis();
+  if (!found.ok) throw new Error('there is no redis-server');
+  await writeFile(join(dir, 'users.acl'), aclFile(passwords, stream));
+  const port = await freePort();
+  const settings = {
+    port,
+    dir,
+    bind: '127.0.0.1',
+    appendonly: 'yes',
+    appendfsync: 'always',
+    aclfile: 'users.acl',
+  };
+  const running = await launch({
+    command: found.program,
+    args: Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]),
+    cwd: dir,
+    stopSignal: 'SIGTERM',
+    graceMs: 5_000,
+  });
+  onTestFinished(() => running.stop());
+  const url = (user?: RedisUser | 'probe') =>
+    user === undefined
+      ? `redis://127.0.0.1:${port}`
+      : `redis://${user}:${user === 'probe' ? 'any' : passwords[user]}@127.0.0.1:${port}`;
+  return { ...running, url };
+}
 
 describe('ingest may not', () => {
   it.each<[string, (client: StreamClient) => Promise<unknown>]>([

@@ -16,6 +16,15 @@ export type RedisUser = (typeof REDIS_USERS)[number];
 const CONNECTION = '+@connection -@admin -@dangerous';
 
 /**
+ * Nobody can log in as the default user, and yet it may do everything: the append-only file is loaded
+ * with its rights, and what it may not do in a transaction (which is what a script leaves there) is
+ * dropped without an error (redis/redis#14541, valkey-io/valkey#3983).
+ */
+const NOBODY = 'user default off resetpass ~* &* +@all';
+/** Whoever asks for health has no password, and may do nothing else. */
+const PROBE = 'user probe on nopass resetchannels -@all +ping';
+
+/**
  * The file's content. Holds hashes, no passwords.
  *
  * @param stream the stream's key; its counters' keys begin with it.
@@ -32,8 +41,7 @@ export function aclFile(passwords: Readonly<Record<RedisUser, string>>, stream: 
   const users = REDIS_USERS.map(
     (user) => `user ${user} on #${sha256(passwords[user])} resetchannels -@all ${rules[user]}`,
   );
-  // Whoever asks for health has no password, and may do nothing else.
-  return `${['user default off', ...users, 'user probe on nopass resetchannels -@all +ping'].join('\n')}\n`;
+  return `${[NOBODY, ...users, PROBE].join('\n')}\n`;
 }
 
 function append(stream: string): string {

@@ -39,6 +39,31 @@ export async function backlogOf(
   };
 }
 
+/** The names of the consumers in the group, dead ones too. */
+export async function readConsumers(redisUrl: string): Promise<readonly string[]> {
+  return withRedis(redisUrl, async (client) =>
+    (await client.xInfoConsumers(STREAM, GROUP)).map(({ name }) => name),
+  );
+}
+
+/** Adds an entry as no ingest would. @returns its id. */
+export function addByHand(redisUrl: string, fields: Readonly<Record<string, string>>): Promise<string> {
+  return withRedis(redisUrl, (client) => client.xAdd(STREAM, '*', fields));
+}
+
+/** The next entries get ids of that time or later, as after a clock that was there. In epoch milliseconds. */
+export async function continueFrom(redisUrl: string, time: number): Promise<void> {
+  await withRedis(redisUrl, (client) => client.xSetId(STREAM, `${time}-0`));
+}
+
+/** How often each entry that is pending was delivered. */
+export function deliveries(redisUrl: string): Promise<number[]> {
+  return withRedis(redisUrl, async (client) => {
+    const pending = await client.xPendingRange(STREAM, GROUP, '-', '+', 10_000);
+    return pending.map(({ deliveriesCounter }) => deliveriesCounter);
+  });
+}
+
 export type RedisClient = ReturnType<typeof createPlainClient>;
 
 /** Runs commands over a connection of their own. */

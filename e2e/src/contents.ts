@@ -70,7 +70,7 @@ export function createEvent(random: Random, run: string, index: number): SentEve
   const eventId = idOf(random, `${run}-${index}`);
   const [time, timestamp] = timeOf(random);
   const path = pathOf(random);
-  const body: Record<string, unknown> = {
+  const body: Record<string, unknown> & { event_id: string } = {
     site_id: random.pick(SITES),
     event_type: random.pick(TYPES),
     event_id: eventId,
@@ -80,7 +80,7 @@ export function createEvent(random: Random, run: string, index: number): SentEve
     ...optional('properties', random.chance(0.3) ? propertiesOf(random) : undefined),
   };
   for (const field of TEXTS) if (random.chance(0.1)) body[field] = textOf(random, field);
-  return { eventId, json: JSON.stringify(body), expected: expectedRow(body, timestamp) };
+  return sentEvent(body, timestamp);
 }
 
 /** As large as most events ever get, of characters that UTF-16 and UTF-8 take several units for. */
@@ -95,7 +95,20 @@ export function createHeavyEvent(random: Random, run: string, index: number): Se
     title: text(500),
     properties: { note: text(3_000) },
   };
-  return { eventId: body.event_id, json: JSON.stringify(body), expected: expectedRow(body, 'receipt') };
+  return sentEvent(body, 'receipt');
+}
+
+/**
+ * An event of a test's own making.
+ *
+ * @param body what is sent as JSON; valid, or the expectation is worth nothing.
+ * @param timestamp what the one in `body` must be stored as.
+ */
+export function sentEvent(
+  body: Record<string, unknown> & { readonly event_id: string },
+  timestamp: ExpectedRow['timestamp'],
+): SentEvent {
+  return { eventId: body.event_id, json: JSON.stringify(body), expected: expectedRow(body, timestamp) };
 }
 
 function expectedRow(body: Record<string, unknown>, timestamp: number | 'receipt'): ExpectedRow {

@@ -28,6 +28,17 @@ export function pausedInCopy(nth: number, ms: number): Rewrite {
   return inCopy(nth, `console.log(${line}); await new Promise((resolve) => setTimeout(resolve, ${ms}))`);
 }
 
+/** The message of the line that ingest logs when it waits in pausedInStart(). */
+export const PAUSED_IN_START = 'failpoint: paused in start';
+
+/** Ingest waits for `ms` before it listens, and says so in its log: PAUSED_IN_START. */
+export function pausedInStart(ms: number): Rewrite {
+  const find = 'await watch.start();';
+  const line = JSON.stringify(JSON.stringify({ msg: PAUSED_IN_START }));
+  const wait = `console.log(${line}); await new Promise((resolve) => setTimeout(resolve, ${ms}));`;
+  return { file: 'services/ingest/src/main.ts', find, replace: `${wait} ${find}` };
+}
+
 /** A worker kills itself when it looks into an entry that holds `text`. */
 export function killedByEntry(text: string): Rewrite {
   return {

@@ -29,6 +29,17 @@ export function violation(
   return [{ invariant, what, count: items.length, examples: items.slice(0, EXAMPLES) }];
 }
 
+/** An event that says to have happened later than that is stored with the time of its receipt. */
+const MAX_AHEAD_MS = 60_000;
+
+/** What a fault does to a run that is no violation. */
+export interface Allowances {
+  /** What ingest's clock shows more than this machine's. */
+  readonly ingestAheadMs?: number;
+  /** Loads of which the fault took acknowledged events out of Redis: I1 isn't asked of them, nor I8 of any. */
+  readonly redisLost?: readonly Ledger[];
+}
+
 /**
  * Compares the ledgers of all loads with everything that is stored.
  *
@@ -38,15 +49,20 @@ export function compare(
   ledgers: readonly Ledger[],
   stored: Stored,
   acceptedByRedis: number | undefined,
+  { redisLost = [], ingestAheadMs = 0 }: Allowances = {},
 ): Violation[] {
   const rows = Map.groupBy(stored.rows, ({ texts }) => texts['event_id'] ?? '(no event_id)');
   const dead = new Set(stored.deadLetters.flatMap(({ eventIds }) => eventIds));
   const known = recordedByStoredId(ledgers);
   return [
-    ...notLost(ledgers, rows, dead),
+    ...notLost(
+      ledgers.filter((ledger) => !redisLost.includes(ledger)),
+      rows,
+      dead,
+    ),
     ...notInvented(known, rows, ledgers),
     ...onlyOnce(rows, dead),
-    ...asSent(known, rows),
+    ...asSent(known, rows, ingestAheadMs),
     ...violation(
       'I7',
       'requests had no answer by their deadline',
@@ -108,37 +124,46 @@ function onlyOnce(rows: ReadonlyMap<string, StoredRow[]>, dead: ReadonlySet<stri
   ];
 }
 
-function asSent(known: ReadonlyMap<string, Recorded>, rows: ReadonlyMap<string, StoredRow[]>): Violation[] {
+function asSent(
+  known: ReadonlyMap<string, Recorded>,
+  rows: ReadonlyMap<string, StoredRow[]>,
+  ingestAheadMs: number,
+): Violation[] {
   const differing: string[] = [];
   for (const [id, same] of rows) {
     const recorded = known.get(id);
     const [row] = same;
     if (recorded === undefined || row === undefined) continue;
-    const difference = differenceBetween(recorded, row);
+    const difference = differenceBetween(recorded, row, ingestAheadMs);
     if (difference !== undefined) differing.push(`${id}: ${difference}`);
   }
   return violation('I4', 'rows differ from what was sent', differing);
 }
 
 /** The first field that isn't as it was sent, with both values. */
-function differenceBetween(recorded: Recorded, row: StoredRow): string | undefined {
+function differenceBetween(recorded: Recorded, row: StoredRow, ingestAheadMs: number): string | undefined {
   const { expected } = recorded.event;
   for (const field of ['site_id', 'event_type', 'path', 'properties', 'texts'] as const) {
     if (!isDeepStrictEqual(row[field], expected[field]))
       return difference(field, row[field], expected[field]);
   }
-  if (!isReceiptOf(recorded, row)) {
-    return difference('received_at', row.receivedAt, [recorded.firstSentAt, recorded.lastAnsweredAt]);
+  const receivedAt = row.receivedAt - ingestAheadMs;
+  if (!isReceiptOf(recorded, receivedAt)) {
+    return difference('received_at', receivedAt, [recorded.firstSentAt, recorded.lastAnsweredAt]);
   }
-  const timestamp = expected.timestamp === 'receipt' ? row.receivedAt : expected.timestamp;
+  const isReceipt = expected.timestamp === 'receipt' || expected.timestamp > row.receivedAt + MAX_AHEAD_MS;
+  const timestamp = isReceipt ? row.receivedAt : expected.timestamp;
   return row.timestamp === timestamp ? undefined : difference('timestamp', row.timestamp, timestamp);
 }
 
 /** Whether ingest can have had the event at that time, as far as the client knows. */
-function isReceiptOf({ firstSentAt, lastAnsweredAt, attempts, outcome }: Recorded, row: StoredRow): boolean {
-  if (row.receivedAt < firstSentAt - CLOCK_SLACK_MS) return false;
+function isReceiptOf(
+  { firstSentAt, lastAnsweredAt, attempts, outcome }: Recorded,
+  receivedAt: number,
+): boolean {
+  if (receivedAt < firstSentAt - CLOCK_SLACK_MS) return false;
   // A late or failed answer says nothing of when ingest read the request.
-  return attempts > 1 || outcome !== 'acked' || row.receivedAt <= lastAnsweredAt + CLOCK_SLACK_MS;
+  return attempts > 1 || outcome !== 'acked' || receivedAt <= lastAnsweredAt + CLOCK_SLACK_MS;
 }
 
 function difference(field: string, found: unknown, wanted: unknown): string {

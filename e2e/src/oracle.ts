@@ -9,7 +9,7 @@
  */
 import { describeExit } from '@sluice/stack/launch';
 import type { Backlog } from './backlog.ts';
-import { compare, type Violation, violation } from './invariants.ts';
+import { type Allowances, compare, type Violation, violation } from './invariants.ts';
 import type { Ledger } from './ledger.ts';
 import { compareReports, compareRollups } from './recount.ts';
 import type { ServiceName } from './service-process.ts';
@@ -31,14 +31,12 @@ export interface Figures {
   readonly longestOutageMs: number;
 }
 
-export interface OracleOptions {
+export interface OracleOptions extends Allowances {
   readonly drainWithinMs?: number;
   /** Services whose processes may have ended on their own, because the fault asks that of them. */
   readonly mayExit?: readonly ServiceName[];
   /** Where the figures go in one line; to standard output when absent. */
   readonly print?: (line: string) => void;
-  /** The fault took acknowledged events out of Redis; then I1 and I8 can't hold, and aren't asked for. */
-  readonly redisLost?: boolean;
 }
 
 /**
@@ -59,15 +57,15 @@ export async function assertNothingLostOrDoubled(
   const report: Violation[] = [...(await quiet(system, backlog, options.mayExit ?? []))];
   const stored = await system.asOwner(async (sql) => {
     const all = await readStored(sql);
-    report.push(...compare(ledgers, all, options.redisLost === true ? undefined : backlog.accepted));
+    const acceptedByRedis = options.redisLost === undefined ? backlog.accepted : undefined;
+    report.push(...compare(ledgers, all, acceptedByRedis, options));
     report.push(...(await compareRollups(sql, all.rows)));
     return all;
   });
   report.push(...(await compareReports((site, day) => system.report(site, day), stored.rows)));
-  const broken = options.redisLost === true ? report.filter(({ invariant }) => invariant !== 'I1') : report;
   const figures = figuresOf(system, ledgers, stored);
   (options.print ?? console.log)(inOneLine(figures));
-  if (broken.length > 0) throw new Error(textOf(broken, figures, system));
+  if (report.length > 0) throw new Error(textOf(report, figures, system));
   return figures;
 }
 

@@ -39,6 +39,12 @@ export class ServerProcess {
     this.#server = undefined;
   }
 
+  /** Waits until it has ended by itself. */
+  async ended(): Promise<void> {
+    await this.#alive.exited;
+    this.#server = undefined;
+  }
+
   /** Starts it again; resolves when it is ready. */
   async restart(): Promise<void> {
     if (this.#server !== undefined) throw new Error('it runs already');

@@ -116,10 +116,13 @@ export class ServiceProcess {
     return { status: response.status, body: await response.text() };
   }
 
-  /** The value of a metric without labels but the service's; 0 when it isn't there. */
-  async metric(name: string): Promise<number> {
+  /** The value of a metric, with a label such as `reason="read"` if it has some; 0 when it isn't there. */
+  async metric(name: string, label = ''): Promise<number> {
     const { body } = await this.probe('/metrics');
-    const line = body.split('\n').find((each) => each.startsWith(`${name}{`) || each.startsWith(`${name} `));
+    const lines = body
+      .split('\n')
+      .filter((each) => each.startsWith(`${name}{`) || each.startsWith(`${name} `));
+    const line = lines.find((each) => each.includes(label));
     return line === undefined ? 0 : Number(line.slice(line.lastIndexOf(' ') + 1));
   }
 

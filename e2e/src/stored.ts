@@ -33,8 +33,14 @@ export async function readStored(sql: postgres.Sql): Promise<Stored> {
       user_id, event_id, url, referrer, title, hostname, language, screen
     FROM events`;
   for await (const found of query.cursor(ROWS_AT_A_TIME)) for (const row of found) rows.push(storedRow(row));
-  const letters = await sql`SELECT convert_from(payload, 'UTF8') AS payload, reason FROM dead_letters`;
-  return { rows, deadLetters: letters.map(({ payload, reason }) => ({ reason, eventIds: idsIn(payload) })) };
+  const letters = await sql`SELECT payload, reason FROM dead_letters`;
+  return {
+    rows,
+    deadLetters: letters.map(({ payload, reason }) => ({
+      reason,
+      eventIds: idsIn(payload.toString('utf8')),
+    })),
+  };
 }
 
 function storedRow(row: postgres.Row): StoredRow {

@@ -94,7 +94,9 @@ export class System {
   readonly services: ServiceProcess[] = [];
   readonly #counts = new Map<ServiceName, number>();
   readonly #dir: string;
-  readonly #redis: ServerProcess | RedisCluster;
+  #redis: ServerProcess | RedisCluster;
+  /** Of the one Redis, also while it is down. */
+  #redisUrl = '';
   readonly #proxies: Proxies | undefined;
   readonly #options: SystemOptions;
 
@@ -108,6 +110,7 @@ export class System {
     this.#dir = dir;
     this.#redis = redis;
     this.postgres = database;
+    if (redis instanceof ServerProcess) this.#redisUrl = redis.url;
     this.databaseUrl = database.url;
     this.#proxies = proxies;
     this.#options = options;
@@ -124,7 +127,7 @@ export class System {
   }
 
   get redisUrl(): string {
-    return this.redis.url;
+    return this.#redisUrl;
   }
 
   get ingests(): readonly ServiceProcess[] {
@@ -196,6 +199,14 @@ export class System {
   async report(siteId: string, date: string): Promise<{ status: number; body: string }> {
     const stats = await this.stats();
     return stats.probe(`/stats?${new URLSearchParams({ site_id: siteId, date })}`);
+  }
+
+  /** Leads all services to another Redis, which is the system's from now on; the one so far has ended. */
+  failOver(redis: ServerProcess): void {
+    this.#redis = redis;
+    this.#redisUrl = redis.url;
+    this.proxies.ingestRedis.retarget(redis.port);
+    this.proxies.workerRedis.retarget(redis.port);
   }
 
   /** Runs queries as the database's owner, over a connection of their own. */

@@ -26,7 +26,7 @@ const LOOPBACK = '127.0.0.1';
 export class TcpProxy {
   readonly port: number;
   readonly #listener: Server;
-  readonly #targetPort: number;
+  #targetPort: number;
   readonly #links = new Set<Link>();
   #mode: Mode = { kind: 'pass' };
   #changed = Promise.withResolvers<void>();
@@ -90,6 +90,13 @@ export class TcpProxy {
   /** After `bytes` more towards the server, over all connections, cuts the one that carries the last of them. */
   cutAfter(bytes: number): void {
     this.#bytesLeft = bytes;
+  }
+
+  /** Resets every connection, and leads new ones to another server. */
+  retarget(port: number): void {
+    this.#targetPort = port;
+    this.reset();
+    this.pass();
   }
 
   async close(): Promise<void> {

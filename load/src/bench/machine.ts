@@ -4,6 +4,7 @@ import { cpus, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 import { findRedis } from '@sluice/stack/redis-binary';
 import { blaster } from '../generators/blast.ts';
+import type { Servers } from '../system/servers.ts';
 import { median } from './percentile.ts';
 
 export interface Machine {
@@ -13,6 +14,8 @@ export interface Machine {
   readonly system: string;
   readonly node: string;
   readonly redis: string;
+  /** Empty when no scenario needed one. */
+  readonly postgres: string;
   readonly generator: string;
   /** The median of writing 4 KiB and waiting for them to be on disk, where the servers keep their data. */
   readonly fsyncMicros: number;
@@ -20,8 +23,8 @@ export interface Machine {
 
 const SYNCS = 200;
 
-/** @param dir where the servers keep their data. */
-export async function describeMachine(dir: string): Promise<Machine> {
+/** Called at the end, when it is known which servers were needed. */
+export async function describeMachine(servers: Servers): Promise<Machine> {
   const redis = await findRedis();
   return {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
@@ -30,8 +33,9 @@ export async function describeMachine(dir: string): Promise<Machine> {
     system: `${type()} ${release()}`,
     node: process.version,
     redis: redis.ok ? `${redis.program} ${redis.version}` : 'none',
+    postgres: (await servers.postgresVersion()) ?? '',
     generator: blaster().name,
-    fsyncMicros: Math.round(fsyncMicros(dir)),
+    fsyncMicros: Math.round(fsyncMicros(servers.dir)),
   };
 }
 

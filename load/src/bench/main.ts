@@ -7,6 +7,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { scenarios } from '../scenarios/all.ts';
+import { stopChildren } from '../system/child.ts';
 import { projectDir, Servers } from '../system/servers.ts';
 import { Stream } from '../system/stream.ts';
 import { describeMachine } from './machine.ts';
@@ -27,17 +28,20 @@ if (commandLine.ok) {
 async function bench(options: Options): Promise<number> {
   const progress = createProgress(process.stderr);
   const servers = await Servers.create({ parentDir: options.dir ?? join(projectDir, '.data') });
-  const closeAndExit = () => void servers.close().finally(() => process.exit(130));
+  const closeAndExit = () =>
+    void stopChildren()
+      .then(() => servers.close())
+      .finally(() => process.exit(130));
   process.once('SIGINT', closeAndExit);
   process.once('SIGTERM', closeAndExit);
   try {
-    const machine = await describeMachine(servers.dir);
     await using stream = await Stream.connect((await servers.redis()).url);
     const run = new Run(options.size, servers, stream, progress);
     const failed = await runAll(run, options);
-    const result = resultOf(run, machine, process.argv.slice(2), failed);
+    const result = resultOf(run, await describeMachine(servers), process.argv.slice(2), failed);
     print(result);
-    if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(result, undefined, 2)}\n`);
+    if (options.json !== undefined)
+      await writeFile(options.json, `${JSON.stringify(result, undefined, 2)}\n`);
     return failed.length === 0 ? 0 : 1;
   } finally {
     await servers.close();
@@ -60,7 +64,9 @@ async function runAll(run: Run, { only }: Options): Promise<string[]> {
 
 function print({ machine, figures, profiles, failed }: Result): void {
   const { cpu, cores, memoryGib, system, node, redis, fsyncMicros } = machine;
-  console.log(`\n${cpu}, ${cores} cores, ${memoryGib} GiB, ${system}, Node ${node}, ${redis}, fsync ${fsyncMicros} µs\n`);
+  console.log(
+    `\n${cpu}, ${cores} cores, ${memoryGib} GiB, ${system}, Node ${node}, ${redis}, fsync ${fsyncMicros} µs\n`,
+  );
   console.log(textTable(figures));
   for (const { title, parts } of profiles) {
     console.log(`\n${title}`);
@@ -68,5 +74,7 @@ function print({ machine, figures, profiles, failed }: Result): void {
   }
   const short = figures.filter(({ verdict }) => verdict === 'short').length;
   const passed = figures.filter(({ verdict }) => verdict === 'pass').length;
-  console.log(`\n${passed} targets reached, ${short} short${failed.length > 0 ? `, failed: ${failed.join(', ')}` : ''}`);
+  console.log(
+    `\n${passed} targets reached, ${short} short${failed.length > 0 ? `, failed: ${failed.join(', ')}` : ''}`,
+  );
 }

@@ -28,13 +28,21 @@ export function readCommandLine(
   try {
     ({ values } = parse(args));
   } catch (error) {
-    return { ok: false, text: `${error instanceof Error ? error.message : error}\n\n${help(scenarios)}`, exitCode: 2 };
+    return {
+      ok: false,
+      text: `${error instanceof Error ? error.message : error}\n\n${help(scenarios)}`,
+      exitCode: 2,
+    };
   }
   if (values.help === true) return { ok: false, text: help(scenarios), exitCode: 0 };
   const only = (values.only ?? []).flatMap((names) => names.split(','));
   const unknown = only.filter((name) => !scenarios.some((scenario) => scenario.name === name));
   if (unknown.length > 0) {
-    return { ok: false, text: `no scenario is called ${unknown.join(', ')}\n\n${help(scenarios)}`, exitCode: 2 };
+    return {
+      ok: false,
+      text: `no scenario is called ${unknown.join(', ')}\n\n${help(scenarios)}`,
+      exitCode: 2,
+    };
   }
   const size = values.full === true ? 'full' : values.quick === true ? 'quick' : 'normal';
   return { ok: true, options: { size, only, json: values.json, dir: values.dir } };

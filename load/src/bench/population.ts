@@ -40,7 +40,11 @@ export interface ClientEvent {
 const TYPES = [...Array<string>(16).fill('page_view'), 'click', 'click', 'click', 'signup'];
 
 /** `count` events that happened now, without end when it is absent. */
-export function* clientEvents(population: Population, seed: number, count = Number.POSITIVE_INFINITY): Generator<ClientEvent> {
+export function* clientEvents(
+  population: Population,
+  seed: number,
+  count = Number.POSITIVE_INFINITY,
+): Generator<ClientEvent> {
   const random = mulberry32(seed);
   const rank = population.shape === 'zipf' ? zipf : even;
   for (let left = count; left > 0; left -= 1) {

@@ -108,7 +108,9 @@ export function parsePsTime(time: string): number {
 function processMib(pid: number, field: 'VmRSS' | 'VmHWM'): number {
   try {
     if (process.platform !== 'linux') {
-      return Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })) / KIB_PER_MIB;
+      return (
+        Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })) / KIB_PER_MIB
+      );
     }
     const status = readFileSync(`/proc/${pid}/status`, 'latin1');
     return Number(new RegExp(`^${field}:\\s*(\\d+) kB$`, 'm').exec(status)?.[1] ?? 0) / KIB_PER_MIB;

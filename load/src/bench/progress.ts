@@ -23,7 +23,8 @@ export function createProgress(stream: NodeJS.WriteStream): Progress {
   }
   return {
     // Cut, because a line that wraps can't be cleared.
-    now: (words) => void stream.write(`${CLEAR_LINE}${clock()}  ${words}`.slice(0, CLEAR_LINE.length + stream.columns - 1)),
+    now: (words) =>
+      void stream.write(`${CLEAR_LINE}${clock()}  ${words}`.slice(0, CLEAR_LINE.length + stream.columns - 1)),
     keep: (line) => void stream.write(`${CLEAR_LINE}${line}\n`),
   };
 }

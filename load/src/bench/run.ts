@@ -1,6 +1,7 @@
 /** One run of the bench: its servers, what scenarios share, and what they found. */
-import type { Stream } from '../system/stream.ts';
+
 import type { Servers } from '../system/servers.ts';
+import type { Stream } from '../system/stream.ts';
 import type { Figure } from './figure.ts';
 import type { Size } from './options.ts';
 import type { Progress } from './progress.ts';

@@ -1,7 +1,15 @@
 /** Figures as rows of text: for a terminal, and for a page in Markdown. */
 import { type Figure, ratioOf, verdictOf } from './figure.ts';
 
-const HEADER = ['scenario', 'figure', 'measured', 'yardstick in the same run', 'ratio', 'target', ''] as const;
+const HEADER = [
+  'scenario',
+  'figure',
+  'measured',
+  'yardstick in the same run',
+  'ratio',
+  'target',
+  '',
+] as const;
 /** Columns of numbers, which end at the same place. */
 const RIGHT: ReadonlySet<number> = new Set([2, 4, 5]);
 
@@ -35,7 +43,9 @@ function cellsOf(figure: Figure): string[] {
     `${rounded(value)} ${unit}`,
     yardstick === undefined ? '' : `${yardstick.name}: ${rounded(yardstick.value)}`,
     ratio === undefined ? '' : `${rounded(ratio)} ×`,
-    target === undefined ? '' : `${target.bound === 'at most' ? '≤' : '≥'} ${rounded(target.limit)}${target.of === 'ratio' ? ' ×' : ''}`,
+    target === undefined
+      ? ''
+      : `${target.bound === 'at most' ? '≤' : '≥'} ${rounded(target.limit)}${target.of === 'ratio' ? ' ×' : ''}`,
     verdictOf(figure),
   ];
 }

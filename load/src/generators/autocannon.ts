@@ -1,7 +1,7 @@
 /** autocannon, which comes with this package: where nothing better is installed. */
 import { writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Blaster } from './blast.ts';
 import { runProgram } from './run-program.ts';
 
@@ -19,9 +19,17 @@ export const autocannon: Blaster = {
     const body = join(dir, 'autocannon-body');
     await writeFile(body, bodies[0] ?? '');
     const output = await runProgram(process.execPath, [
-      createRequire(import.meta.url).resolve('autocannon'),
+      fileURLToPath(import.meta.resolve('autocannon')),
       ...['--json', '--no-progress', '--method', 'POST', '--headers', 'content-type=application/json'],
-      ...['--connections', String(connections), '--duration', String(Math.ceil(seconds)), '--input', body, url],
+      ...[
+        '--connections',
+        String(connections),
+        '--duration',
+        String(Math.ceil(seconds)),
+        '--input',
+        body,
+        url,
+      ],
     ]);
     const printed = JSON.parse(output) as Printed;
     return {

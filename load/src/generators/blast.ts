@@ -41,7 +41,8 @@ let chosen: Blaster | undefined;
 
 /** The program of this machine: wrk, else hey, else k6, else autocannon, which comes with this package. */
 export function blaster(): Blaster {
-  chosen ??= [wrk, hey, k6].map((find) => find(findProgram)).find((found) => found !== undefined) ?? autocannon;
+  chosen ??=
+    [wrk, hey, k6].map((find) => find(findProgram)).find((found) => found !== undefined) ?? autocannon;
   return chosen;
 }
 

@@ -1,6 +1,7 @@
 /** k6 as a closed loop, with one virtual user a connection. */
-import { join } from 'node:path';
+
 import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Blaster } from './blast.ts';
 import { runProgram } from './run-program.ts';
 

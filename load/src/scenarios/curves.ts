@@ -3,7 +3,7 @@ import { bodies, TYPICAL } from '../bench/population.ts';
 import type { Run, Scenario } from '../bench/run.ts';
 import { blaster } from '../generators/blast.ts';
 import { postBytes, startSender } from '../sender/start-sender.ts';
-import { type Child, startService, startYardstick } from '../system/child.ts';
+import { type Child, startBareServer, startService } from '../system/child.ts';
 import { type HttpCost, underLoad, withoutWorkers } from './http-load.ts';
 
 const BODIES = bodies(TYPICAL, 2, 2_000, 1);
@@ -30,7 +30,7 @@ export const fsync: Scenario = {
 async function overConnections(run: Run): Promise<void> {
   const { url } = await run.servers.redis();
   await using ingest = await startService('ingest', { env: { REDIS_URL: url } });
-  await using bare = await startYardstick('http', { env: { REDIS_URL: url, REDIS_WORK: 'coalesced' } });
+  await using bare = await startBareServer(url, 'coalesced');
   await costOf(run, ingest, 100, WARM_UP_S);
   await costOf(run, bare, 100, WARM_UP_S);
   for (const count of [1, 10, 50, 100, 200, 400]) {
@@ -67,7 +67,13 @@ async function overRates(run: Run): Promise<void> {
   for (const share of SHARES) {
     const perSecond = Math.round(highest * share);
     run.progress.now(`rates: ${perSecond}/s`);
-    const pace = { port: Number(new URL(ingest.url).port), requests, connections: 100, perSecond, seconds: run.by(2, 6) };
+    const pace = {
+      port: Number(new URL(ingest.url).port),
+      requests,
+      connections: 100,
+      perSecond,
+      seconds: run.by(2, 6),
+    };
     const sent = await (await startSender(run.servers.dir, pace)).done;
     await run.stream.clear();
     run.point('rates', {
@@ -77,8 +83,18 @@ async function overRates(run: Run): Promise<void> {
       p99Ms: sent.p99Ms,
     });
     if (share !== 0.5) continue;
-    run.figure({ scenario: 'rates', name: `p50 at ${perSecond}/s, half the highest`, value: sent.p50Ms, unit: 'ms' });
-    run.figure({ scenario: 'rates', name: `p99 at ${perSecond}/s, half the highest`, value: sent.p99Ms, unit: 'ms' });
+    run.figure({
+      scenario: 'rates',
+      name: `p50 at ${perSecond}/s, half the highest`,
+      value: sent.p50Ms,
+      unit: 'ms',
+    });
+    run.figure({
+      scenario: 'rates',
+      name: `p99 at ${perSecond}/s, half the highest`,
+      value: sent.p99Ms,
+      unit: 'ms',
+    });
   }
 }
 

@@ -11,6 +11,7 @@ import { countCpu, peakMib } from '../bench/process-tree.ts';
 import type { Run } from '../bench/run.ts';
 import { type Child, startService } from '../system/child.ts';
 import { until } from '../system/until.ts';
+import { monotonicMicros } from './cpu-profile.ts';
 
 export interface DrainOptions {
   readonly database: ClonedDatabase;
@@ -30,6 +31,8 @@ export interface Drained {
   readonly redisMicros: number;
   /** Of the worker that had most. */
   readonly peakMib: number;
+  /** When the measurement began, by the clock of a profile. */
+  readonly fromMicros: number;
 }
 
 const FROM_SHARE = 0.1;
@@ -66,6 +69,7 @@ async function measure(run: Run, workers: readonly Child[], events: number): Pro
   };
   await run.stream.release();
   const from = await settled(run, events * FROM_SHARE, events);
+  const fromMicros = monotonicMicros();
   const used = countCpu(pids);
   const to = await settled(run, events * TO_SHARE, events);
   const { worker, postgres, redis } = used();
@@ -77,6 +81,7 @@ async function measure(run: Run, workers: readonly Child[], events: number): Pro
     postgresMicros: (postgres / stored) * 1e6,
     redisMicros: (redis / stored) * 1e6,
     peakMib: Math.max(...workers.map(({ pid }) => peakMib(pid))),
+    fromMicros,
   };
 }
 

@@ -27,10 +27,12 @@ async function measure(run: Run): Promise<void> {
     drained.set(workers, await inNewDatabase(run, HIGH_CARDINALITY, workers, events));
   }
   const copies = await copyYardsticks(run, events);
+  profileCopies(run, copies);
   const insertsPerSecond = await insertYardstick(run);
   for (const workers of WORKERS) {
     const each = drained.get(workers);
-    if (each !== undefined) report(run, workers, each, workers === USUAL_WORKERS ? { ...copies, insertsPerSecond } : undefined);
+    if (each !== undefined)
+      report(run, workers, each, workers === USUAL_WORKERS ? { ...copies, insertsPerSecond } : undefined);
   }
   const typical = await inNewDatabase(run, TYPICAL, USUAL_WORKERS, events);
   run.figure({
@@ -43,7 +45,12 @@ async function measure(run: Run): Promise<void> {
   });
 }
 
-async function inNewDatabase(run: Run, population: Population, workers: number, events: number): Promise<Drained> {
+async function inNewDatabase(
+  run: Run,
+  population: Population,
+  workers: number,
+  events: number,
+): Promise<Drained> {
   const database = await run.servers.database();
   try {
     return await drainBacklog(run, `drain, ${population.label}`, { database, workers, population, events });
@@ -74,6 +81,25 @@ async function copyYardsticks(run: Run, rows: number): Promise<Omit<Yardsticks, 
   return { withoutRollups: await copy(false), withRollups: await copy(true) };
 }
 
+/** What the counts add to the rows. */
+function profileCopies(
+  run: Run,
+  { withoutRollups, withRollups }: Omit<Yardsticks, 'insertsPerSecond'>,
+): void {
+  const total = withRollups.postgresMicros;
+  const part = (name: string, micros: number) => ({
+    name: `${name}: ${micros.toFixed(1)} µs an event`,
+    share: micros / total,
+  });
+  run.profiles.push({
+    title: `Postgres CPU, ${withRollups.program} of 10,000 rows at a time, high cardinality`,
+    parts: [
+      part('rows and their indexes', withoutRollups.postgresMicros),
+      part('counts, by the trigger', total - withoutRollups.postgresMicros),
+    ],
+  });
+}
+
 /** Rows a second, without rollups: the kindest to it. */
 async function insertYardstick(run: Run): Promise<number> {
   run.progress.now('drain: one INSERT an event');
@@ -81,7 +107,10 @@ async function insertYardstick(run: Run): Promise<number> {
   try {
     await asOwner(url, (sql) => sql`ALTER TABLE events DISABLE TRIGGER USER`);
     const env = { DATABASE_URL: url, SECONDS: String(run.by(2, 5)) };
-    const printed = JSON.parse(await runProgram(execPath, [INSERT_EACH], env)) as { rows: number; seconds: number };
+    const printed = JSON.parse(await runProgram(execPath, [INSERT_EACH], env)) as {
+      rows: number;
+      seconds: number;
+    };
     return printed.rows / printed.seconds;
   } finally {
     await drop();
@@ -98,7 +127,12 @@ function report(run: Run, workers: number, drained: Drained, yardsticks: Yardsti
     unit: '/s',
     note,
   };
-  run.point('drain', { workers, ...drained });
+  run.point('drain', {
+    workers,
+    perSecond: drained.perSecond,
+    workerMicros: drained.workerMicros,
+    postgresMicros: drained.postgresMicros,
+  });
   if (yardsticks === undefined) {
     run.figure(stored);
   } else {
@@ -127,7 +161,13 @@ function report(run: Run, workers: number, drained: Drained, yardsticks: Yardsti
       note,
     });
   }
-  run.figure({ scenario: SCENARIO, name: `worker CPU an event, ${count}`, value: drained.workerMicros, unit: 'µs', note });
+  run.figure({
+    scenario: SCENARIO,
+    name: `worker CPU an event, ${count}`,
+    value: drained.workerMicros,
+    unit: 'µs',
+    note,
+  });
   run.figure({
     scenario: SCENARIO,
     name: `worker memory at its peak, ${count}`,

@@ -10,7 +10,7 @@ import { bodies, TYPICAL } from '../bench/population.ts';
 import type { Run, Scenario } from '../bench/run.ts';
 import { blaster } from '../generators/blast.ts';
 import { runHey } from '../generators/hey.ts';
-import { type Child, startService, startYardstick } from '../system/child.ts';
+import { type Child, startBareServer, startService } from '../system/child.ts';
 import { findProgram } from '../system/find-program.ts';
 import { type HttpCost, underLoad, withoutWorkers } from './http-load.ts';
 
@@ -31,11 +31,9 @@ export const single: Scenario = {
 async function measure(run: Run): Promise<void> {
   const { url: redisUrl } = await run.servers.redis();
   await using ingest = await startService('ingest', { env: { REDIS_URL: redisUrl } });
-  const bare = (redisWork: string) =>
-    startYardstick('http', { env: { REDIS_URL: redisUrl, REDIS_WORK: redisWork } });
-  await using coalesced = await bare('coalesced');
-  await using each = await bare('xadd-each');
-  await using none = await bare('none');
+  await using coalesced = await startBareServer(redisUrl, 'coalesced');
+  await using each = await startBareServer(redisUrl, 'xadd-each');
+  await using none = await startBareServer(redisUrl, 'none');
   const subjects = { sluice: ingest, coalesced, each, none };
   const costs = await inTurns(run, subjects);
   report(run, costs);

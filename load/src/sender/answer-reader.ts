@@ -6,6 +6,11 @@ const CHUNKS_END = '0\r\n\r\n';
 export class AnswerReader {
   #text = '';
 
+  /** What came of an answer that isn't whole yet. */
+  get rest(): string {
+    return this.#text;
+  }
+
   /** @returns the status when `chunk` completes an answer. */
   read(chunk: Buffer): number | undefined {
     this.#text += chunk.toString('latin1');

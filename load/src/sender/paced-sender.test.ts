@@ -15,14 +15,26 @@ async function serving(listener: RequestListener): Promise<number> {
 
 it('sends as many requests as the rate asks for and counts their answers', async () => {
   const port = await serving((_, response) => void response.writeHead(204).end());
-  const sent = await new PacedSender({ port, requests: [REQUEST], connections: 4, perSecond: 200, seconds: 0.5 }).run();
+  const sent = await new PacedSender({
+    port,
+    requests: [REQUEST],
+    connections: 4,
+    perSecond: 200,
+    seconds: 0.5,
+  }).run();
   expect(sent.statuses['204']).toBe(sent.answered);
   expect(sent.answered + sent.unanswered).toBe(Math.floor(sent.seconds * 200));
 });
 
 it('charges a server that stalls for the requests that were due meanwhile', async () => {
   const port = await serving((_, response) => void setTimeout(() => response.writeHead(204).end(), 200));
-  const sent = await new PacedSender({ port, requests: [REQUEST], connections: 1, perSecond: 50, seconds: 0.5 }).run();
+  const sent = await new PacedSender({
+    port,
+    requests: [REQUEST],
+    connections: 1,
+    perSecond: 50,
+    seconds: 0.5,
+  }).run();
   expect(sent.maxMs).toBeGreaterThan(300);
   expect(sent.unanswered).toBeGreaterThan(10);
 });

@@ -95,7 +95,8 @@ export class PacedSender {
     const { requests, perSecond } = this.#pace;
     const due = this.#due(now);
     while (this.#issued < due) {
-      const connection = this.#idle.pop();
+      // In turns: a connection that never says a word is closed by the server.
+      const connection = this.#idle.shift();
       if (connection === undefined) return;
       connection.dueAt = this.#startedAt + (this.#issued / perSecond) * 1_000;
       connection.socket.write(requests[this.#issued % requests.length] as string);
@@ -112,7 +113,9 @@ export class PacedSender {
       if (status !== undefined) this.#answered(connection, status);
     });
     socket.on('error', fail);
-    socket.on('close', () => fail(new Error('the server closed a connection')));
+    socket.on('close', () =>
+      fail(new Error(`the server closed a connection ${connection.answers.rest.slice(0, 400)}`)),
+    );
     return new Promise((resolve) => socket.once('connect', () => resolve(connection)));
   }
 

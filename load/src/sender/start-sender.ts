@@ -29,7 +29,7 @@ export async function startSender(dir: string, pace: Pace): Promise<Sender> {
   });
   const done = running.exited.then((exit) => {
     const lines = running.tail();
-    if (exit.code !== 0) throw new Error(`the sender ${describeExit(exit)}: ${lines.slice(-3).join(' / ')}`);
+    if (exit.code !== 0) throw new Error(`the sender ended (${describeExit(exit)}): ${lines.at(-1)}`);
     return JSON.parse(lines.at(-1) ?? '') as Sent;
   });
   done.catch(() => undefined);

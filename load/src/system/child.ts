@@ -1,11 +1,13 @@
 /** A process under load, Sluice's or a yardstick's: where it listens, and its end. */
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { freePort } from '@sluice/stack/free-port';
 import { launch, type Running } from '@sluice/stack/launch';
 import { untilReady } from '@sluice/stack/ready';
 import { inheritedEnvironment } from './config.ts';
 import { projectDir } from './servers.ts';
 
+const BARE_SERVER = fileURLToPath(new URL('../yardsticks/http/main.ts', import.meta.url));
 /** Starting takes half a second on an idle core; the rest is for a busy machine. */
 const READY_WITHIN_MS = 60_000;
 /** A service's own stop ends within 9 s. */
@@ -26,16 +28,23 @@ export interface ChildOptions {
 }
 
 /** One of Sluice's services, ready. */
-export function startService(
-  service: 'ingest' | 'worker' | 'stats',
-  options: ChildOptions,
-): Promise<Child> {
+export function startService(service: 'ingest' | 'worker' | 'stats', options: ChildOptions): Promise<Child> {
   return start(service, join(projectDir, 'services', service, 'src', 'main.ts'), options);
 }
 
-/** One of the programs in `yardsticks/`, ready. */
-export function startYardstick(name: string, options: ChildOptions): Promise<Child> {
-  return start(name, join(projectDir, 'load', 'src', 'yardsticks', name, 'main.ts'), options);
+/** The bare server of the yardsticks, ready. */
+export function startBareServer(
+  redisUrl: string,
+  redisWork: 'none' | 'xadd-each' | 'coalesced',
+): Promise<Child> {
+  return start('the bare server', BARE_SERVER, { env: { REDIS_URL: redisUrl, REDIS_WORK: redisWork } });
+}
+
+const started = new Set<Running>();
+
+/** Ends all that still runs: for a run that is broken off in the middle. */
+export async function stopChildren(): Promise<void> {
+  await Promise.all([...started].map((running) => running.stop()));
 }
 
 async function start(name: string, entry: string, { env, nodeArgs = [] }: ChildOptions): Promise<Child> {
@@ -48,7 +57,11 @@ async function start(name: string, entry: string, { env, nodeArgs = [] }: ChildO
     stopSignal: 'SIGTERM',
     graceMs: ENDS_WITHIN_MS,
   });
-  const stop = () => running.stop();
+  started.add(running);
+  const stop = async () => {
+    await running.stop();
+    started.delete(running);
+  };
   try {
     await untilReady(name, running, port, READY_WITHIN_MS);
   } catch (error) {

@@ -14,9 +14,7 @@ export function findProgram(
     ...(GOPATH ?? '').split(delimiter).map((path) => path && join(path, 'bin')),
     HOME && join(HOME, 'go', 'bin'),
   ];
-  return folders
-    .flatMap((folder) => (folder ? [join(folder, name)] : []))
-    .find(isExecutable);
+  return folders.flatMap((folder) => (folder ? [join(folder, name)] : [])).find(isExecutable);
 }
 
 function isExecutable(path: string): boolean {

@@ -63,11 +63,21 @@ export class Servers {
     return database;
   }
 
+  /** Such as `18.4`; undefined when it wasn't started. */
+  async postgresVersion(): Promise<string | undefined> {
+    if (this.#postgres === undefined) return undefined;
+    const { url } = await this.#postgres;
+    const [row] = await asOwner(url, (sql) => sql<{ server_version: string }[]>`SHOW server_version`);
+    return row?.server_version;
+  }
+
   /** Ends what runs and removes its data. */
   async close(): Promise<void> {
-    const started = [this.#redis, this.#postgres].filter((server) => server !== undefined);
-    const servers = await Promise.allSettled(started);
-    await Promise.all(servers.map((server) => (server.status === 'fulfilled' ? server.value.stop() : undefined)));
+    for (const starting of [this.#redis, this.#postgres]) {
+      // One that didn't start has nothing to stop.
+      const server = await starting?.catch(() => undefined);
+      await server?.stop();
+    }
     await rm(this.dir, { recursive: true, force: true });
   }
 }

@@ -25,7 +25,12 @@ export class Stream implements AsyncDisposable {
   }
 
   static async connect(url: string): Promise<Stream> {
-    const client = createStreamClient({ url, name: 'sluice-bench', socketTimeoutMs: 60_000, pingIntervalMs: 5_000 });
+    const client = createStreamClient({
+      url,
+      name: 'sluice-bench',
+      socketTimeoutMs: 60_000,
+      pingIntervalMs: 5_000,
+    });
     client.on('error', () => undefined);
     await client.connect();
     return new Stream(client);

@@ -12,8 +12,8 @@ import type { SluiceEvent } from '@sluice/event/event';
 import postgres from 'postgres';
 import { countCpu } from '../bench/process-tree.ts';
 import { runProgram } from '../generators/run-program.ts';
-import { asOwner } from '../system/servers.ts';
 import { findProgram } from '../system/find-program.ts';
+import { asOwner } from '../system/servers.ts';
 
 const WRITERS = 2;
 const BATCH_ROWS = 10_000;
@@ -50,7 +50,9 @@ export async function copyFiles(events: Iterable<SluiceEvent>, dir: string): Pro
   for (const event of events) {
     const [at, receivedAt] = [event.timestamp, event.received_at].map((ms) => new Date(ms).toISOString());
     // Nothing in the bench's events needs escaping.
-    lines.push([event.id, event.site_id, event.event_type, event.path, event.user_id, at, receivedAt].join('\t'));
+    lines.push(
+      [event.id, event.site_id, event.event_type, event.path, event.user_id, at, receivedAt].join('\t'),
+    );
     if (lines.length === BATCH_ROWS) await write();
   }
   await write();
@@ -62,11 +64,15 @@ export async function copyRows(options: CopyOptions): Promise<Copied> {
   const { databaseUrl, postgresPid, files, rows, rollups } = options;
   if (!rollups) await asOwner(databaseUrl, (sql) => sql`ALTER TABLE events DISABLE TRIGGER USER`);
   const program = findProgram('psql');
-  const shares = Array.from({ length: WRITERS }, (_, at) => files.filter((_file, index) => index % WRITERS === at));
+  const shares = Array.from({ length: WRITERS }, (_, at) =>
+    files.filter((_file, index) => index % WRITERS === at),
+  );
   const used = countCpu({ postgres: postgresPid });
   const startedAt = performance.now();
   await Promise.all(
-    shares.map((share) => (program === undefined ? byDriver(databaseUrl, share) : byPsql(program, databaseUrl, share))),
+    shares.map((share) =>
+      program === undefined ? byDriver(databaseUrl, share) : byPsql(program, databaseUrl, share),
+    ),
   );
   const seconds = (performance.now() - startedAt) / 1_000;
   return {

@@ -28,7 +28,7 @@ export type StreamCommands = Pick<
   | 'settle'
   | 'renew'
   | 'removeConsumer'
-  | 'xGroupCreate'
+  | 'createGroup'
   | 'xReadGroup'
   | 'xInfoConsumers'
   | 'xAutoClaimJustId'
@@ -68,7 +68,7 @@ export class ClusterClient extends EventEmitter implements StreamCommands {
   readonly settle = this.#forward('settle');
   readonly renew = this.#forward('renew');
   readonly removeConsumer = this.#forward('removeConsumer');
-  readonly xGroupCreate = this.#forward('xGroupCreate');
+  readonly createGroup = this.#forward('createGroup');
   readonly xReadGroup = this.#forward('xReadGroup');
   readonly xInfoConsumers = this.#forward('xInfoConsumers');
   readonly xAutoClaimJustId = this.#forward('xAutoClaimJustId');

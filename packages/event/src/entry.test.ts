@@ -55,6 +55,7 @@ describe('an entry', () => {
     ['no site', changed({ site_id: undefined }), 'site_id is not a string'],
     ['null for a type', changed({ event_type: null }), 'event_type is not a string'],
     ['a number for a path', changed({ path: 1 }), 'path is not a string'],
+    ['half a character in a path', changed({ path: '/\ud800' }), 'path is not well-formed'],
     ['text for a time', changed({ timestamp: '2026-01-31T12:00:00Z' }), 'timestamp is not a time'],
     ['a time after the last', changed({ timestamp: 8_640_000_000_000_001 }), 'timestamp is not a time'],
     ['1e400', LINE.replace(/"timestamp":\d+/, '"timestamp":1e400'), 'timestamp is not a time'],

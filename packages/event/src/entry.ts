@@ -64,15 +64,23 @@ function readLine(line: string): SluiceEvent | string {
   const event = value as { properties?: unknown } & { [Field in keyof SluiceEvent]: unknown };
   if (typeof event.id !== 'string' || !UUID.test(event.id)) return 'id is not a UUID';
   for (const field of ['site_id', 'event_type', 'path'] as const) {
-    if (typeof event[field] !== 'string') return `${field} is not a string`;
+    const problem = problemInText(event[field]);
+    if (problem !== undefined) return `${field} ${problem}`;
   }
   for (const field of ['timestamp', 'received_at'] as const) {
     if (!isTime(event[field])) return `${field} is not a time`;
   }
   for (const field of OPTIONAL_TEXTS) {
-    if (event[field] !== undefined && typeof event[field] !== 'string') return `${field} is not a string`;
+    const problem = event[field] === undefined ? undefined : problemInText(event[field]);
+    if (problem !== undefined) return `${field} ${problem}`;
   }
   return withPropertiesAsText(event);
+}
+
+/** With a lone surrogate one row would have two forms: a COPY stores U+FFFD, an INSERT is refused. */
+function problemInText(value: unknown): string | undefined {
+  if (typeof value !== 'string') return 'is not a string';
+  return value.isWellFormed() ? undefined : 'is not well-formed';
 }
 
 /** The last millisecond that both Date and Postgres' timestamptz hold. */

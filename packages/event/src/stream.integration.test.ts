@@ -161,6 +161,8 @@ it('when Redis is out of memory nothing is appended, and all else goes on', asyn
   await client.configSet('maxmemory', '100kb');
   await expect(client.append(keys, NO_LIMIT, [entry(5)])).rejects.toThrow(/^OOM/);
   const held = await readAll(client, keys, 'a');
+  await expect(client.createGroup(keys)).rejects.toThrow(/^BUSYGROUP/);
+  expect(await client.createGroup(newKeys())).toBe('OK');
   expect(await client.renew(keys, 'a', idsOf(held))).toEqual([]);
   expect(await client.settle(keys, held)).toEqual({ settled: 7, lost: 0 });
   expect(await client.removeConsumer(keys, 'a')).toBe(true);
@@ -222,8 +224,19 @@ describe('removeConsumer', () => {
     expect(await client.xInfoConsumers(keys.stream, GROUP)).toEqual([]);
   });
 
-  it('answers that nothing was removed when the stream is gone', async () => {
-    expect(await (await connected()).removeConsumer(newKeys(), 'a')).toBe(false);
+  it('answers that nothing was removed when the stream is gone, or has no group', async () => {
+    const client = await connected();
+    const keys = newKeys();
+    expect(await client.removeConsumer(keys, 'a')).toBe(false);
+    await client.append(keys, NO_LIMIT, [entry(1)]);
+    expect(await client.removeConsumer(keys, 'a')).toBe(false);
+  });
+
+  it('says so when the key is no stream', async () => {
+    const client = await connected();
+    const keys = newKeys();
+    await client.set(keys.stream, 'text');
+    await expect(client.removeConsumer(keys, 'a')).rejects.toThrow(/^WRONGTYPE/);
   });
 });
 

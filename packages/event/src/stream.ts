@@ -101,7 +101,8 @@ export interface AppendReply {
  *
  * When the stream is empty afterwards, events that were accepted but not settled are lost: they are
  * counted, once. Those that a worker still held when their entries vanished come back off that count
- * as it settles them, which is when `lost` is negative.
+ * as it settles them, which is when `lost` is negative; but only if they are still pending. With the
+ * group gone, or an XAUTOCLAIM having swept them out, they stay counted: at most too much, never too little.
  *
  * KEYS stream, accepted, settled, lost. ARGV group, then id and `n` of each entry.
  * Answers {events settled by this call, events found lost by this call}.
@@ -161,6 +162,23 @@ return gone`,
 });
 
 /**
+ * Makes the group, from the start of the stream, and the stream with it. A script, since Redis refuses the
+ * plain command when it is out of memory, and then nobody could ever make room.
+ *
+ * KEYS stream. ARGV group. Fails with BUSYGROUP when there is one already.
+ */
+const createGroup = defineScript({
+  NUMBER_OF_KEYS: 1,
+  SCRIPT: `#!lua flags=allow-oom
+return redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')`,
+  parseCommand(parser: CommandParser, keys: StreamKeys) {
+    parser.pushKeys([keys.stream]);
+    parser.push(GROUP);
+  },
+  transformReply: (reply: unknown): unknown => reply,
+});
+
+/**
  * Deletes a consumer that has nothing pending; with something pending Redis would throw that away too.
  *
  * KEYS stream. ARGV group, consumer. Answers 1 when it is gone.
@@ -168,8 +186,9 @@ return gone`,
 const removeConsumer = defineScript({
   NUMBER_OF_KEYS: 1,
   SCRIPT: `#!lua flags=allow-oom
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-if #redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2]) > 0 then return 0 end
+local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2])
+if pending.err then return string.find(pending.err, 'NOGROUP') and 0 or pending end
+if #pending > 0 then return 0 end
 redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
 return 1`,
   parseCommand(parser: CommandParser, keys: StreamKeys, consumer: string) {
@@ -200,7 +219,7 @@ export function surelyNotWritten(error: unknown): boolean {
 }
 
 /** The scripts, for a client of either kind. */
-export const streamScripts = { append, settle, renew, removeConsumer };
+export const streamScripts = { append, settle, renew, createGroup, removeConsumer };
 
 export interface StreamClientOptions {
   readonly url: string;

@@ -17,8 +17,11 @@ const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 const MAX_HEADER_BYTES = 16 * 1024;
 /** What a request under way gets when the server closes. */
 const CLOSE_GRACE_MS = 5_000;
-/** A busy client asks again within a round trip; who says nothing for so long is idle. */
-const IDLE_GRACE_MS = 500;
+/**
+ * As long as some client asks, others who are as busy may be about to. Nobody asks twice, so this ends; and
+ * when nobody has asked for so long, several round trips of a slow line, all who are left are idle.
+ */
+const IDLE_GRACE_MS = 1_000;
 const SWEEP_INTERVAL_MS = 50;
 
 /** The limits, for whoever creates the server. */
@@ -44,19 +47,22 @@ export async function listen(server: Server, host: string, wantedPort: number): 
 
 /** Stops taking connections, lets requests under way end, then closes what is left. */
 export async function closeServer(server: Server, graceMs = CLOSE_GRACE_MS): Promise<void> {
+  let lastRequestAt = performance.now();
   // Ahead of every other listener, so that the header is set before the answer is written.
-  server.prependListener('request', (_request, response) => response.setHeader('connection', 'close'));
+  server.prependListener('request', (_request, response) => {
+    lastRequestAt = performance.now();
+    response.setHeader('connection', 'close');
+  });
   // A net.Server's close: that of http.Server ends each connection that is between two requests, and
   // with it the request that is on its way.
   const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
-  let sweep: NodeJS.Timeout | undefined;
-  const silent = setTimeout(() => {
-    // After this turn has read what had arrived: under load a request may have lain there for a while.
-    sweep = setInterval(() => setImmediate(() => server.closeIdleConnections()), SWEEP_INTERVAL_MS);
-  }, IDLE_GRACE_MS);
+  const closeIdle = () => {
+    if (performance.now() - lastRequestAt >= IDLE_GRACE_MS) server.closeIdleConnections();
+  };
+  // After the turn has read what had arrived: on a busy machine a request may have lain there for a while.
+  const sweep = setInterval(() => setImmediate(closeIdle), SWEEP_INTERVAL_MS);
   const cutOff = setTimeout(() => server.closeAllConnections(), graceMs);
   await closed;
-  clearTimeout(silent);
   clearInterval(sweep);
   clearTimeout(cutOff);
   // Nothing is left to close but the timer of the limits.

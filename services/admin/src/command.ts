@@ -61,6 +61,7 @@ export function readCommand(args: readonly string[]): Command {
   if (more.length > 0) return wrong(`too many words: ${more.join(' ')}`);
   switch (verb) {
     case 'list':
+      if (fingerprint !== undefined) return wrong(`list takes no ${fingerprint}`);
       return /^[1-9]\d{0,5}$/.test(values.limit)
         ? { name: 'list', limit: Number(values.limit), json: values.json }
         : wrong('--limit must be a whole number from 1 to 999999');

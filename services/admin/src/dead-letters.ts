@@ -1,4 +1,5 @@
 /** The dead letters, for the one who has to decide about them. */
+import { isUtf8 } from 'node:buffer';
 import { MAX_ENTRY_EVENTS, readEntry } from '@sluice/event/entry';
 import type { NewEntry } from '@sluice/event/stream';
 import type postgres from 'postgres';
@@ -72,14 +73,16 @@ export async function replayLetters(
         ? sql`encode(fingerprint, 'hex') > ${after}`
         : sql`encode(fingerprint, 'hex') = ${fingerprint} AND ${after} = ''`;
     const page = await sql.begin(async (transaction) => {
-      const letters = await transaction<{ fingerprint: string; payload: string }[]>`
-        SELECT encode(fingerprint, 'hex') AS fingerprint, convert_from(payload, 'UTF8') AS payload
-        FROM dead_letters WHERE ${which} ORDER BY fingerprint LIMIT ${PAGE_LETTERS} FOR UPDATE`;
+      const letters = await transaction<{ fingerprint: string; payload: Buffer }[]>`
+        SELECT encode(fingerprint, 'hex') AS fingerprint, payload FROM dead_letters WHERE ${which} ORDER BY fingerprint LIMIT ${PAGE_LETTERS} FOR UPDATE`;
       const readable = letters.filter(({ payload }) => isEvents(payload));
       if (readable.length > 0) {
         await transaction`DELETE FROM dead_letters
           WHERE fingerprint = ANY (SELECT decode(hex, 'hex') FROM unnest(${readable.map((l) => l.fingerprint)}::text[]) AS hex)`;
-        for (const { payload } of readable) await append({ n: payload.split('\n').length, events: payload });
+        for (const { payload } of readable) {
+          const events = payload.toString('utf8');
+          await append({ n: events.split('\n').length, events });
+        }
       }
       return { letters, readable: readable.length };
     });
@@ -91,8 +94,9 @@ export async function replayLetters(
 }
 
 /** Whether every line of a payload is an event that a worker can read. */
-function isEvents(payload: string): boolean {
-  const { events, broken } = readEntry({ n: '1', events: payload });
+function isEvents(payload: Buffer): boolean {
+  if (!isUtf8(payload)) return false;
+  const { events, broken } = readEntry({ n: '1', events: payload.toString('utf8') });
   return events.length > 0 && events.length <= MAX_ENTRY_EVENTS && broken.length === 0;
 }
 

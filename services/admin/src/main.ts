@@ -2,6 +2,7 @@
 import { createShardClient } from '@sluice/event/shard-client';
 import { type NewEntry, shardsOf } from '@sluice/event/stream';
 import { ConfigError } from '@sluice/service/config';
+import { withDeadline } from '@sluice/service/deadline';
 import postgres from 'postgres';
 import { type Command, HELP, readCommand } from './command.ts';
 import { databaseConfig, streamConfig } from './config.ts';
@@ -86,8 +87,9 @@ async function withStream<T>(work: (append: (entry: NewEntry) => Promise<void>) 
   });
   // connect() and the commands reject with the same errors.
   client.on('error', () => undefined);
-  await client.connect();
   try {
+    // connect() itself tries for as long as it takes.
+    await withDeadline<unknown>(client.connect(), REDIS_SILENCE_MS, 'connecting to Redis');
     return await work(async (entry) => {
       // A replay is an operator's decision: no high-water mark.
       await client.append(shard.keys, Number.MAX_SAFE_INTEGER, [entry]);

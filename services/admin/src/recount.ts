@@ -101,6 +101,8 @@ export async function differencesOf(sql: Query, siteId: string, days: Days): Pro
  */
 export async function rebuild(sql: postgres.Sql, siteId: string, days: readonly string[]): Promise<void> {
   await sql.begin(async (transaction) => {
+    // A merge_stripes() under way would add rows that the deletes below don't see.
+    await transaction`SELECT pg_advisory_xact_lock(hashtextextended('sluice:stripes', 0))`;
     await transaction`LOCK TABLE events IN SHARE ROW EXCLUSIVE MODE`;
     for (const day of days) await rebuildDay(transaction, siteId, day);
   });

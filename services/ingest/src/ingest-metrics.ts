@@ -54,6 +54,12 @@ export function createIngestMetrics(registry: Registry, log: Log, shards: readon
   );
   createGauge(
     registry,
+    'sluice_forgotten_events',
+    'Events that Redis had accepted and then did not know of: emptied, or replaced by an older copy.',
+    () => sum(({ watch }) => watch.state?.forgotten ?? 0),
+  );
+  createGauge(
+    registry,
     'sluice_durability_risks',
     'Redis settings under which accepted events can be lost.',
     () => most(({ watch }) => watch.state?.risks.length ?? 0),

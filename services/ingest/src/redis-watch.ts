@@ -14,6 +14,11 @@ export interface RedisState {
   readonly settled: number;
   /** Events that were accepted and then vanished from the stream, ever. */
   readonly lost: number;
+  /**
+   * Events that Redis had counted as accepted and then didn't know of any more, since this process
+   * started: it was emptied, or an older copy took over. Those that weren't stored by then are lost.
+   */
+  readonly forgotten: number;
   /** Percent of maxmemory, 0 when there is none. */
   readonly memoryPercent: number;
   /** Settings under which an accepted event can be lost, each a sentence. Empty when the promise holds. */
@@ -38,6 +43,8 @@ export class RedisWatch {
   #stopped = false;
   #toldRisks = '';
   #lacksReplicas = false;
+  /** The most events that Redis has said to have accepted. */
+  #acceptedSeen = 0;
 
   constructor(options: RedisWatchOptions) {
     this.#options = options;
@@ -64,6 +71,11 @@ export class RedisWatch {
     if (!this.#stopped) this.#timer = setTimeout(() => void this.start(), INTERVAL_MS);
   }
 
+  /** Takes in the counter of accepted events from an append's reply. */
+  sawAccepted(accepted: number): void {
+    this.#acceptedSeen = Math.max(this.#acceptedSeen, accepted);
+  }
+
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
@@ -72,28 +84,49 @@ export class RedisWatch {
   async #look(): Promise<void> {
     try {
       const { client, keys, replicas, observe } = this.#options;
+      const seenBefore = this.#acceptedSeen;
       const [counters, info] = await Promise.all([
         client.mGet([keys.accepted, keys.settled, keys.lost]),
         client.info(),
       ]);
       const fields = infoFields(info);
+      const risks = risksIn(fields, await this.#appendFsync(fields));
+      const acceptedNow = Number(counters[0] ?? 0);
       this.#state = {
-        accepted: Number(counters[0] ?? 0),
+        accepted: acceptedNow,
         settled: Number(counters[1] ?? 0),
         lost: Number(counters[2] ?? 0),
+        forgotten: this.#forgotten(seenBefore, acceptedNow),
         memoryPercent: memoryPercent(fields),
-        risks: risksIn(fields, await this.#appendFsync(fields)),
+        risks,
       };
       const connected = Number(fields.get('connected_slaves') ?? 0);
       this.#lacksReplicas = connected < replicas;
       this.#problem =
         writeProblem(fields) ??
         (this.#lacksReplicas ? `${connected} of ${replicas} replicas are connected` : undefined);
-      this.#tellRisks(this.#state.risks);
+      this.#tellRisks(risks);
       observe(this.#state);
     } catch (error) {
       this.#problem = error instanceof Error ? error.message : String(error);
     }
+  }
+
+  /**
+   * The counter of accepted events only ever grows, unless what it counted is gone too.
+   *
+   * @param seenBefore before Redis was asked: what appends report meanwhile may be newer than its answer.
+   */
+  #forgotten(seenBefore: number, acceptedNow: number): number {
+    const forgotten = this.#state?.forgotten ?? 0;
+    if (acceptedNow >= seenBefore) {
+      this.sawAccepted(acceptedNow);
+      return forgotten;
+    }
+    const events = seenBefore - acceptedNow;
+    this.#acceptedSeen = acceptedNow;
+    this.#options.log.error({ events }, 'Redis no longer knows of events that it had accepted');
+    return forgotten + events;
   }
 
   /** `appendfsync` isn't in INFO; a server that forbids CONFIG leaves it unknown. */

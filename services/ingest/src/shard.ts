@@ -54,7 +54,10 @@ export class IngestShard implements ShardTarget {
       shards: options.shards,
       observe: (appended) => {
         const { reply } = appended;
-        if (reply !== undefined) this.gate.observeBacklog(reply.accepted, reply.settled, Date.now());
+        if (reply !== undefined) {
+          this.gate.observeBacklog(reply.accepted, reply.settled, Date.now());
+          this.watch.sawAccepted(reply.accepted);
+        }
         if (reply?.added === false) this.gate.full();
         options.observe(this, appended);
       },

@@ -17,7 +17,8 @@ export interface DeadLetter {
 /** The same payload again is the same letter, seen once more. */
 const KEEP_STATEMENT = `INSERT INTO dead_letters (fingerprint, payload, reason, sqlstate, entry_id)
 VALUES (decode($1, 'hex'), decode($2, 'base64'), $3, nullif($4, ''), nullif($5, ''))
-ON CONFLICT (fingerprint) DO UPDATE SET times = dead_letters.times + 1, last_seen = now()`;
+ON CONFLICT (fingerprint) DO UPDATE SET times = dead_letters.times + 1, last_seen = now(),
+  entry_id = coalesce(excluded.entry_id, dead_letters.entry_id)`;
 
 /** A reason is for people; what a server adds to one has no bound. */
 const MAX_REASON_CHARACTERS = 500;

@@ -48,7 +48,7 @@ export class StreamReader {
   async createGroup(): Promise<void> {
     const { control, keys } = this.#options;
     try {
-      await control.xGroupCreate(keys.stream, GROUP, '0', { MKSTREAM: true });
+      await control.createGroup(keys);
     } catch (error) {
       if (!isReply(error, 'BUSYGROUP')) throw error;
     }

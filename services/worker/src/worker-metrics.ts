@@ -76,6 +76,7 @@ export function createWorkerMetrics(registry: Registry, log: Log) {
     },
     groupGone(): void {
       groupGone.value += 1;
+      log.error('the consumer group was gone: the stream was deleted, or Redis emptied');
     },
     failed(step: Step, fault: Fault, error: unknown): void {
       failures[step] += 1;
