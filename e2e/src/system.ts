@@ -95,6 +95,8 @@ export class System {
   readonly #counts = new Map<ServiceName, number>();
   readonly #dir: string;
   #redis: ServerProcess | RedisCluster;
+  /** Of the one Redis, also while it is down. */
+  #redisUrl = '';
   readonly #proxies: Proxies | undefined;
   readonly #options: SystemOptions;
 
@@ -108,6 +110,7 @@ export class System {
     this.#dir = dir;
     this.#redis = redis;
     this.postgres = database;
+    if (redis instanceof ServerProcess) this.#redisUrl = redis.url;
     this.databaseUrl = database.url;
     this.#proxies = proxies;
     this.#options = options;
@@ -124,7 +127,7 @@ export class System {
   }
 
   get redisUrl(): string {
-    return this.redis.url;
+    return this.#redisUrl;
   }
 
   get ingests(): readonly ServiceProcess[] {
@@ -201,6 +204,7 @@ export class System {
   /** Leads all services to another Redis, which is the system's from now on; the one so far has ended. */
   failOver(redis: ServerProcess): void {
     this.#redis = redis;
+    this.#redisUrl = redis.url;
     this.proxies.ingestRedis.retarget(redis.port);
     this.proxies.workerRedis.retarget(redis.port);
   }

@@ -89,7 +89,7 @@ export class RedisCluster {
     const [running] = [...this.#servers].filter(([, { isRunning }]) => isRunning);
     if (running === undefined) throw new Error('no node runs');
     return this.on(running[0], async (client) =>
-      nodesIn(String(await client.sendCommand(['CLUSTER', 'NODES']))),
+      nodesIn(await client.sendCommand<string>(['CLUSTER', 'NODES'])),
     );
   }
 
@@ -212,8 +212,8 @@ export class RedisCluster {
     }
     await until('assembled', SETTLED_WITHIN_MS, async () => {
       for (const port of ports) {
-        const text = await this.on(port, (client) => client.sendCommand(['CLUSTER', 'NODES']));
-        const known = nodesIn(String(text)).filter(({ isWell }) => isWell).length;
+        const text = await this.on(port, (client) => client.sendCommand<string>(['CLUSTER', 'NODES']));
+        const known = nodesIn(text).filter(({ isWell }) => isWell).length;
         if (known < ports.length) return `${port} knows ${known} nodes`;
       }
       return undefined;

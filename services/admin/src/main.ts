@@ -89,8 +89,7 @@ async function withStream<T>(work: (append: (entry: NewEntry) => Promise<void>) 
   client.on('error', () => undefined);
   try {
     // connect() itself tries for as long as it takes.
-    const connected: Promise<unknown> = client.connect();
-    await withDeadline(connected, REDIS_SILENCE_MS, 'connecting to Redis');
+    await withDeadline<unknown>(client.connect(), REDIS_SILENCE_MS, 'connecting to Redis');
     return await work(async (entry) => {
       // A replay is an operator's decision: no high-water mark.
       await client.append(shard.keys, Number.MAX_SAFE_INTEGER, [entry]);

@@ -19,8 +19,6 @@ const entries = {
   RETENTION_DAYS: integer(0, 0, 100_000),
 };
 
-export type Config = ReturnType<typeof ingestConfig>;
-
 /** @throws {ConfigError} naming every variable that is wrong, or those that don't fit together. */
 export function ingestConfig(env: Readonly<Record<string, string | undefined>> = process.env) {
   const config = readConfig(v.object({ ...entries, ...redisEntries(env) }), env);

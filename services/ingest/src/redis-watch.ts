@@ -42,9 +42,9 @@ export class RedisWatch {
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
   #toldRisks = '';
+  #lacksReplicas = false;
   /** The most events that Redis has said to have accepted. */
   #acceptedSeen = 0;
-  #lacksReplicas = false;
 
   constructor(options: RedisWatchOptions) {
     this.#options = options;

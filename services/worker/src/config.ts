@@ -34,8 +34,6 @@ const entries = {
   MAX_DELIVERIES: integer(5, 2, 1_000),
 };
 
-export type Config = ReturnType<typeof workerConfig>;
-
 /** @throws {ConfigError} naming every variable that is wrong, or those that don't fit together. */
 export function workerConfig(env: Readonly<Record<string, string | undefined>> = process.env) {
   const config = readConfig(v.object({ ...entries, ...redisEntries(env) }), env);
