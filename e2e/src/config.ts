@@ -25,3 +25,16 @@ export function inheritedEnvironment(): Record<string, string> {
   const path = process.env['PATH'];
   return path === undefined ? {} : { PATH: path };
 }
+
+/** Does `work` with more in the environment that the processes started in it inherit. */
+export async function withEnvironment<T>(
+  more: Readonly<Record<string, string>>,
+  work: () => Promise<T>,
+): Promise<T> {
+  Object.assign(process.env, more);
+  try {
+    return await work();
+  } finally {
+    for (const name of Object.keys(more)) delete process.env[name];
+  }
+}

@@ -91,7 +91,11 @@ async function killInTurn(system: System, turn: number): Promise<void> {
 }
 
 /** Looks now and then. @returns what ends it, once no look is under way. */
-function sample(system: System, survivors: readonly ServiceProcess[], samples: Sample[]): () => Promise<void> {
+function sample(
+  system: System,
+  survivors: readonly ServiceProcess[],
+  samples: Sample[],
+): () => Promise<void> {
   let looking = true;
   const looks = (async () => {
     while (looking) {
