@@ -23,6 +23,9 @@ export function clockAhead(service: 'ingest' | 'worker', ms: number): Rewrite {
  */
 export async function restartWithClock(server: ServerProcess, offset: string): Promise<void> {
   const { stdout } = await promisify(execFile)('faketime', ['-f', offset, 'printenv', 'LD_PRELOAD']);
-  const faked = { LD_PRELOAD: stdout.trim(), FAKETIME: offset, FAKETIME_DONT_FAKE_MONOTONIC: '1' };
+  // jemalloc, with which Debian builds redis-server, asks for the time before libfaketime can answer and
+  // hangs; glibc's malloc goes ahead of it.
+  const preloaded = `${stdout.trim()} libc_malloc_debug.so.0`;
+  const faked = { LD_PRELOAD: preloaded, FAKETIME: offset, FAKETIME_DONT_FAKE_MONOTONIC: '1' };
   await withEnvironment(faked, () => server.restart());
 }
