@@ -51,8 +51,12 @@ export async function redisBlackholed(system: System, ms: number): Promise<void>
   await redisSilent(
     system,
     ms,
-    () => [ingestRedis, workerRedis].forEach((way) => way.blackhole()),
-    () => [ingestRedis, workerRedis].forEach((way) => way.pass()),
+    () => {
+      for (const way of [ingestRedis, workerRedis]) way.blackhole();
+    },
+    () => {
+      for (const way of [ingestRedis, workerRedis]) way.pass();
+    },
   );
 }
 
