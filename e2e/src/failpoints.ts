@@ -39,6 +39,16 @@ export function pausedInStart(ms: number): Rewrite {
   return { file: 'services/ingest/src/main.ts', find, replace: `${wait} ${find}` };
 }
 
+/**
+ * Ingest as on a machine that is much slower than its clients': an event costs it `ms` more. On one
+ * machine with them, clients of ours would be at their limit before it is.
+ */
+export function toilsome(ms: number): Rewrite {
+  const find = 'const accepted = acceptEvent(';
+  const toil = `for (const end = performance.now() + ${ms}; performance.now() < end; );`;
+  return { file: 'services/ingest/src/app.ts', find, replace: `${toil} ${find}` };
+}
+
 const HTTP_SERVER = 'packages/service/src/http-server.ts';
 
 /** Who is slow with its headers is sent away after 2 s instead of 8, with its body after 3 instead of 15. */

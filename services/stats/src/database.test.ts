@@ -48,7 +48,9 @@ it('goes on after a question that failed', async () => {
 it('refuses at once when too many wait', async () => {
   const database = oneConnection();
   const slow = Promise.withResolvers<void>();
-  const asked = Array.from({ length: 1 + WAITING_PER_CONNECTION }, () => database.ask(() => slow.promise, soon()));
+  const asked = Array.from({ length: 1 + WAITING_PER_CONNECTION }, () =>
+    database.ask(() => slow.promise, soon()),
+  );
   await expect(database.ask(() => expect.unreachable(), soon())).rejects.toThrow(BusyError);
   slow.resolve();
   await Promise.all(asked);
