@@ -63,7 +63,7 @@ async function connected(url: string): Promise<StreamClient> {
 
 it('an entry goes from ingest through a worker, and each can do its part', async () => {
   const { ingest, worker } = await givenUsers();
-  await worker.xGroupCreate(keys.stream, GROUP, '0', { MKSTREAM: true });
+  await worker.createGroup(keys);
   expect(await ingest.append(keys, NO_LIMIT, [{ n: 2, events: 'a\nb' }])).toMatchObject({ added: true });
   expect(await ingest.mGet([keys.accepted, keys.settled, keys.lost])).toEqual(['2', null, null]);
   expect(await ingest.info()).toContain('used_memory');
@@ -77,6 +77,7 @@ it('an entry goes from ingest through a worker, and each can do its part', async
   expect((await worker.xAutoClaimJustId(keys.stream, GROUP, 'b', 0, '0-0')).messages).toEqual(ids);
   expect(await worker.xPendingRange(keys.stream, GROUP, id, id, 1)).toHaveLength(1);
   expect(await worker.xClaim(keys.stream, GROUP, 'b', 0, ids)).toHaveLength(1);
+  expect(await worker.xPending(keys.stream, GROUP)).toMatchObject({ pending: 1 });
   expect(await worker.xInfoConsumers(keys.stream, GROUP)).toHaveLength(2);
   expect(await worker.settle(keys, [{ id, n: 2 }])).toEqual({ settled: 2, lost: 0 });
   expect(await worker.removeConsumer(keys, 'a')).toBe(true);
@@ -84,7 +85,7 @@ it('an entry goes from ingest through a worker, and each can do its part', async
 
 it('a worker counts what vanished', async () => {
   const { ingest, worker, operator } = await givenUsers();
-  await worker.xGroupCreate(keys.stream, GROUP, '0', { MKSTREAM: true });
+  await worker.createGroup(keys);
   await ingest.append(keys, NO_LIMIT, [{ n: 3, events: 'x' }]);
   await operator.xTrim(keys.stream, 'MAXLEN', 0);
   expect(await worker.settle(keys, [])).toEqual({ settled: 0, lost: 3 });

@@ -56,7 +56,7 @@ function watch(stream: string): string {
 }
 
 function consume(stream: string): string {
-  const reading = '+xreadgroup +xautoclaim +xclaim +xpending +xrange +xlen +exists +xinfo|consumers';
+  const reading = '+xreadgroup +xautoclaim +xclaim +xpending +xrange +xlen +xinfo|consumers';
   return `(+xgroup|create +xgroup|delconsumer ${reading} +xack +xdel ~${stream})`;
 }
 

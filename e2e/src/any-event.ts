@@ -106,7 +106,7 @@ function textIn(value: unknown): string | null {
 
 function timeIn(value: unknown): number | 'receipt' {
   if (value === undefined || value === null || value === '') return 'receipt';
-  const time = typeof value === 'number' ? Math.trunc(value) : Date.parse(String(value));
+  const time = typeof value === 'number' ? Math.trunc(value) : Date.parse(value as string);
   return time > Date.now() ? 'receipt' : time;
 }
 

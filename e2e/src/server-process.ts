@@ -2,25 +2,22 @@
 import type { Server } from '@sluice/stack/launch';
 
 export class ServerProcess {
+  /** The same after every start. */
+  readonly url: string;
+  readonly port: number;
   readonly #start: () => Promise<Server>;
   #server: Server | undefined;
 
   private constructor(start: () => Promise<Server>, server: Server) {
     this.#start = start;
     this.#server = server;
+    this.url = server.url;
+    this.port = server.port;
   }
 
   /** @param start starts it, always with the same folder and port, and resolves when it is ready. */
   static async start(start: () => Promise<Server>): Promise<ServerProcess> {
     return new ServerProcess(start, await start());
-  }
-
-  get url(): string {
-    return this.#alive.url;
-  }
-
-  get port(): number {
-    return this.#alive.port;
   }
 
   get pid(): number {

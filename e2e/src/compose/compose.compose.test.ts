@@ -78,6 +78,13 @@ function startLoad(resend = true): Load {
   return load;
 }
 
+it.each([[[]], [['--file', 'docker/compose.yaml']], [['--profile', '*']], [['--env-file', '.env.example']]])(
+  'is understood without a word: docker compose %j config',
+  async (options) => {
+    expect(await docker(['compose', ...options, 'config', '--quiet'])).toBe('');
+  },
+);
+
 it('answers as the README says, through one port', async () => {
   const today = new Date().toISOString().slice(0, 10);
   const sent = await fetch(`${project.url}/event`, {

@@ -32,11 +32,13 @@ async function run(
   env: Readonly<Record<string, string>>,
 ): Promise<string> {
   try {
-    const { stdout } = await promisify(execFile)(command, args, {
+    const { stdout, stderr } = await promisify(execFile)(command, args, {
       cwd: projectDir,
       env: { ...dockerEnvironment(), ...env },
       maxBuffer: MOST_OUTPUT_BYTES,
     });
+    // Such as a variable that isn't set, or a key that compose doesn't know.
+    if (stderr.includes('level=warning')) throw Object.assign(new Error('it warned'), { stderr });
     return stdout;
   } catch (error) {
     const { stderr, code } = error as { stderr?: string; code?: unknown };

@@ -51,8 +51,8 @@ export async function redisBlackholed(system: System, ms: number): Promise<void>
   await redisSilent(
     system,
     ms,
-    () => [ingestRedis, workerRedis].forEach((way) => void way.blackhole()),
-    () => [ingestRedis, workerRedis].forEach((way) => void way.pass()),
+    () => [ingestRedis, workerRedis].forEach((way) => way.blackhole()),
+    () => [ingestRedis, workerRedis].forEach((way) => way.pass()),
   );
 }
 

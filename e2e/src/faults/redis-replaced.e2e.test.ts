@@ -41,14 +41,16 @@ it('fault 14: the last 100 bytes of the append-only file cut off, an entry → o
   await cutAppendOnlyFile(system);
   expect((await system.backlog()).entries).toBe(entries - 1);
   await system.ingest.ready();
-  const forgotten = await system.ingest.metric('sluice_forgotten_events');
   await system.add('worker');
   const after = startLoad(system, { random, connections: 20, count: 200 });
   await after.done;
   const { accepted, stored } = await assertNothingLostOrDoubled(system, [load, after], {
     redisLost: [load],
   });
-  expect(forgotten).toBe(accepted - stored);
+  await until('told', 5_000, async () => {
+    const forgotten = await system.ingest.metric('sluice_forgotten_events');
+    return forgotten === accepted - stored ? undefined : `${forgotten} told of ${accepted - stored}`;
+  });
 });
 
 it('fault 15: a replica promoted over a primary that had more → READONLY is 503, only what it lacked is lost, and told', async () => {
@@ -113,9 +115,8 @@ async function givenReplica(system: System): Promise<ServerProcess> {
     await rm(dir, { recursive: true });
   });
   await until('in step', 20_000, async () => {
-    const { accepted } = await system.backlog();
     const info = await withRedis(replica.url, (client) => client.info('replication'));
-    return info.includes('master_link_status:up') ? undefined : `${accepted} accepted\n${info}`;
+    return info.includes('master_link_status:up') ? undefined : info;
   });
   return replica;
 }

@@ -143,7 +143,6 @@ describe('a body over 64 KiB', () => {
     const client = rawClient(ingest.port, words);
     await client.receives('HTTP/1.1 413 ');
     await client.closed();
-    expect(client.received()).toMatch(/connection: close/i);
   });
 });
 

@@ -79,7 +79,6 @@ describe('POST /event', () => {
     expect(await post(bodyOf(64 * KIB))).toMatchObject({ status: 204 });
     const answer = await post(bodyOf(64 * KIB + 1));
     expect(answer).toMatchObject({ status: 413, text: '{"error":"body must have at most 65536 bytes"}' });
-    expect(answer.headers.get('connection')).toBe('close');
     expect(asking.refused).toEqual({ too_large: 1 });
   });
 

@@ -139,15 +139,15 @@ function refuseBody(
 ): Response {
   if (reason === 'busy') return refuseForNow(reason, 1, options);
   options.refused(reason, 1);
-  // Closing the connection spares reading what a client may still be sending.
-  const close = { connection: 'close' };
+  // Not with `connection: close`: Node would reset the connection of a client that still sends, and with it
+  // the answer. The server throws away what comes for half a second, and then closes.
   switch (reason) {
     case 'too_large':
-      return answer(413, { error: `body must have at most ${maxBytes} bytes` }, close);
+      return answer(413, { error: `body must have at most ${maxBytes} bytes` });
     case 'cut_off':
-      return answer(400, { error: 'body is cut off or not what its encoding says' }, close);
+      return answer(400, { error: 'body is cut off or not what its encoding says' });
     case 'unsupported_type':
-      return answer(415, { error: 'send JSON or NDJSON, plain or with content-encoding gzip' }, close);
+      return answer(415, { error: 'send JSON or NDJSON, plain or with content-encoding gzip' });
   }
 }
 

@@ -4,7 +4,8 @@
  * postgres.js has no query time-out, and a connection whose other end vanished without a word is found
  * out by the kernel only after a quarter of an hour. So whoever finds that Postgres doesn't answer at
  * all (database-watch.ts) has the pool replaced: what waited on the old one fails, and the next report
- * connects anew. What waits is limited, because a report that its client has given up still runs.
+ * connects anew. Reports wait for their turn here and not in the driver: there, one that its client has
+ * given up would still be computed, and fifty slow ones would keep everybody away for minutes.
  */
 import postgres from 'postgres';
 
@@ -13,7 +14,7 @@ const RECONNECT_MAX_S = 1;
 /** A report takes milliseconds, so the last in line has its turn long before its deadline. */
 const WAITING_PER_CONNECTION = 32;
 
-/** There are so many reports under way that one more would only be late. */
+/** There are so many reports under way that one more would only be late, or has become that. */
 export class BusyError extends Error {
   constructor() {
     super('too many reports are waiting');
@@ -35,25 +36,34 @@ export function connect(url: string, connections: number): postgres.Sql {
 
 export class Database {
   readonly #connect: () => postgres.Sql;
-  readonly #most: number;
+  readonly #mostWaiting: number;
+  readonly #waiting: (() => void)[] = [];
   #sql: postgres.Sql;
-  #underWay = 0;
+  #free: number;
 
   /** @param connections reports computed at once; more wait for their turn. */
   constructor(url: string, connections: number) {
     this.#connect = () => connect(url, connections);
-    this.#most = connections * (1 + WAITING_PER_CONNECTION);
+    this.#mostWaiting = connections * WAITING_PER_CONNECTION;
+    this.#free = connections;
     this.#sql = this.#connect();
   }
 
-  /** Asks one question. @throws {BusyError} at once, or what Postgres or the way to it said. */
-  async ask<T>(question: (sql: postgres.Sql) => Promise<T>): Promise<T> {
-    if (this.#underWay >= this.#most) throw new BusyError();
-    this.#underWay += 1;
+  /**
+   * Asks one question, in its turn.
+   *
+   * @param askBy by performance.now(); later nobody waits for the answer, and it isn't asked any more.
+   * @throws {BusyError}, or what Postgres or the way to it said.
+   */
+  async ask<T>(question: (sql: postgres.Sql) => Promise<T>, askBy: number): Promise<T> {
+    await this.#turn();
     try {
+      if (performance.now() > askBy) throw new BusyError();
       return await question(this.#sql);
     } finally {
-      this.#underWay -= 1;
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free += 1;
+      else next();
     }
   }
 
@@ -67,5 +77,15 @@ export class Database {
   /** Lets reports under way end, for `graceS`. */
   async close(graceS: number): Promise<void> {
     await this.#sql.end({ timeout: graceS });
+  }
+
+  /** Resolves when one of the connections is for whoever asked. @throws {BusyError} when too many wait. */
+  async #turn(): Promise<void> {
+    if (this.#free > 0) {
+      this.#free -= 1;
+      return;
+    }
+    if (this.#waiting.length >= this.#mostWaiting) throw new BusyError();
+    await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 }

@@ -43,7 +43,11 @@ await runService('stats', async ({ log, onStop }) => {
     log.warn({ err: lastError, heldBack }, 'a report failed'),
   );
   const app = createApp({
-    dayFigures: (siteId, date) => database.ask((sql) => dayFigures(sql, siteId, date, TOP_PATHS)),
+    dayFigures: (siteId, date) =>
+      database.ask(
+        (sql) => dayFigures(sql, siteId, date, TOP_PATHS),
+        performance.now() + config.REPORT_DEADLINE_MS,
+      ),
     deadlineMs: config.REPORT_DEADLINE_MS,
     reported: (seconds, error) => {
       took.observe(seconds);

@@ -5,7 +5,7 @@ const NEEDED = { REDIS_URL: 'redis://localhost', DATABASE_URL: 'postgres://local
 
 it('a worker needs to know only where Redis and Postgres are', () => {
   expect(workerConfig(NEEDED)).toMatchObject({ ...NEEDED, STREAM_KEY: 'sluice:events', PORT: 8_082 });
-  expect(() => workerConfig({})).toThrow('REDIS_URL is required\n  DATABASE_URL is required');
+  expect(() => workerConfig({})).toThrow('DATABASE_URL is required\n  REDIS_URL is required');
 });
 
 describe('the claim time', () => {
