@@ -15,9 +15,27 @@ export interface Backlog {
   readonly pending: number;
 }
 
-/** One look, over a connection of its own. Rejects when Redis doesn't answer. */
-export async function readBacklog(redisUrl: string): Promise<Backlog> {
-  return withRedis(redisUrl, (client) => backlogOf(client, STREAM));
+/** The keys of the streams: one, or as many as there are shards. */
+export function streamsOf(shards: number): readonly string[] {
+  return shards === 0 ? [STREAM] : Array.from({ length: shards }, (_, at) => `${STREAM}:{${at}}`);
+}
+
+/** One look at all streams, over a connection of its own. Rejects when Redis doesn't answer. */
+export async function readBacklog(redisUrl: string, shards = 0): Promise<Backlog> {
+  return withRedis(redisUrl, async (client) =>
+    sumOf(await Promise.all(streamsOf(shards).map((stream) => backlogOf(client, stream)))),
+  );
+}
+
+export function sumOf(backlogs: readonly Backlog[]): Backlog {
+  const sum = (of: (backlog: Backlog) => number) => backlogs.reduce((total, each) => total + of(each), 0);
+  return {
+    accepted: sum(({ accepted }) => accepted),
+    settled: sum(({ settled }) => settled),
+    lost: sum(({ lost }) => lost),
+    entries: sum(({ entries }) => entries),
+    pending: sum(({ pending }) => pending),
+  };
 }
 
 /** The backlog of one stream. */

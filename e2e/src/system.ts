@@ -27,6 +27,8 @@ export interface SystemOptions {
   readonly env?: { readonly [Name in ServiceName]?: Readonly<Record<string, string>> };
   readonly redisSettings?: Readonly<Record<string, string>>;
   readonly postgresSettings?: Readonly<Record<string, string>>;
+  /** The stream in so many shards, on the one Redis. */
+  readonly shards?: number;
   /** A Redis Cluster in place of the one Redis, with the stream in so many shards. */
   readonly cluster?: { readonly shards: number };
   /** With fsync, for a fault that needs it; without it what is committed survives the server's death too. */
@@ -173,6 +175,7 @@ export class System {
     this.#counts.set(service, number);
     const env = {
       ...urlsOf(service, this, this.#proxies),
+      ...(this.#options.shards === undefined ? {} : { STREAM_SHARDS: String(this.#options.shards) }),
       ...TEST_SETTINGS[service],
       ...this.#options.env?.[service],
       ...more.env,
@@ -221,7 +224,7 @@ export class System {
 
   /** What is accepted and not settled, as Redis has it. */
   backlog(): Promise<Backlog> {
-    return this.cluster?.backlog() ?? readBacklog(this.redisUrl);
+    return this.cluster?.backlog() ?? readBacklog(this.redisUrl, this.#options.shards);
   }
 
   /** Waits until everything accepted is settled and the stream is empty. */

@@ -92,6 +92,24 @@ it('a primary killed → the other shards take the events, the services heal by 
   console.log(`a primary killed: ${lost} of ${load.acked.size} acknowledged events lost`);
 });
 
+it('a primary frozen until its replica has taken over, and thawed again → the services leave it and nothing is doubled', async () => {
+  const random = seededRandom();
+  const { system, cluster, load } = await givenLoad(random);
+  const { primary } = await cluster.placeOf(random.pick(cluster.streams));
+  const frozen = cluster.server(primary.port);
+  frozen.freeze();
+  await cluster.healed(primary.port);
+  await sleep(2_000);
+  frozen.thaw();
+  await cluster.replicated();
+  await sleep(500);
+  await load.stop();
+  expect(load.unknown.size).toBe(0);
+  await assertNothingLostOrDoubled(system, load, { redisLost: [load], drainWithinMs: 60_000 });
+  const lost = await lostBy(system, load);
+  console.log(`a primary frozen: ${lost} of ${load.acked.size} acknowledged events lost`);
+});
+
 it('a primary killed that was 500 ms ahead of its replica → what it alone had is lost, and no more', async () => {
   const random = seededRandom();
   const { system, cluster, load } = await givenLoad(random);

@@ -7,14 +7,13 @@
 import { join } from 'node:path';
 import { startRedis } from '@sluice/stack/redis';
 import { createCluster } from 'redis';
-import { type Backlog, backlogOf, type RedisClient, withRedis } from '../backlog.ts';
+import { type Backlog, backlogOf, type RedisClient, streamsOf, sumOf, withRedis } from '../backlog.ts';
 import { ServerProcess } from '../server-process.ts';
 import { stablePort } from '../stable-port.ts';
 import { until } from '../until.ts';
 
 const PRIMARIES = 3;
 const SLOTS = 16_384;
-const STREAM = 'sluice:events';
 /** A node that is silent for so long has failed. Short, so that a test sees a failover within seconds. */
 const NODE_TIMEOUT_MS = 2_000;
 const SETTLED_WITHIN_MS = 30_000;
@@ -75,7 +74,7 @@ export class RedisCluster {
 
   /** The streams' keys. */
   get streams(): readonly string[] {
-    return Array.from({ length: this.#shards }, (_, at) => `${STREAM}:{${at}}`);
+    return streamsOf(this.#shards);
   }
 
   server(port: number): ServerProcess {
@@ -84,9 +83,9 @@ export class RedisCluster {
     return server;
   }
 
-  /** The nodes as one that runs sees them. */
-  async nodes(): Promise<readonly ClusterNode[]> {
-    const [running] = [...this.#servers].filter(([, { isRunning }]) => isRunning);
+  /** The nodes as one that runs sees them, which isn't `frozen`. */
+  async nodes(frozen?: number): Promise<readonly ClusterNode[]> {
+    const running = [...this.#servers].find(([port, { isRunning }]) => isRunning && port !== frozen);
     if (running === undefined) throw new Error('no node runs');
     return this.on(running[0], async (client) =>
       nodesIn(await client.sendCommand<string>(['CLUSTER', 'NODES'])),
@@ -118,10 +117,10 @@ export class RedisCluster {
     return withRedis(`redis://127.0.0.1:${port}`, work);
   }
 
-  /** Waits until every slot has a primary that is well. */
-  async healed(): Promise<void> {
+  /** Waits until every slot has a primary that is well. @param frozen the port of a node that can't be asked. */
+  async healed(frozen?: number): Promise<void> {
     await until('healed', SETTLED_WITHIN_MS, async () => {
-      const well = (await this.nodes()).filter(({ isPrimary, isWell }) => isPrimary && isWell);
+      const well = (await this.nodes(frozen)).filter(({ isPrimary, isWell }) => isPrimary && isWell);
       const covered = well.flatMap(({ slots }) => slots).reduce((sum, [from, to]) => sum + to - from + 1, 0);
       return covered === SLOTS ? undefined : `${covered} slots are covered`;
     });
@@ -160,15 +159,7 @@ export class RedisCluster {
 
   /** Of all shards together. */
   async backlog(): Promise<Backlog> {
-    const shards = await this.backlogs();
-    const sum = (of: (shard: Backlog) => number) => shards.reduce((total, shard) => total + of(shard), 0);
-    return {
-      accepted: sum(({ accepted }) => accepted),
-      settled: sum(({ settled }) => settled),
-      lost: sum(({ lost }) => lost),
-      entries: sum(({ entries }) => entries),
-      pending: sum(({ pending }) => pending),
-    };
+    return sumOf(await this.backlogs());
   }
 
   /** Of each shard. Rejects when one of them can't be reached. */
