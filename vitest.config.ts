@@ -2,6 +2,10 @@ import { defineConfig } from 'vitest/config';
 import { CountReporter } from './packages/stack/src/count-reporter.ts';
 
 const NOT_OURS = ['**/node_modules/**', '**/.data/**'];
+/** A few minutes on two cores; all of the faults take three times as long, and have a command of their own. */
+const FAULTS_ALWAYS_TESTED = [
+  'e2e/src/faults/{worker-killed,redis-killed,postgres-restarted,hand-made-entries,start-order,poison}.e2e.test.ts',
+];
 
 // One kind after the other: on two cores, real servers of the next kind would slow the tests of the one before.
 export default defineConfig({
@@ -23,6 +27,7 @@ export default defineConfig({
           include: ['**/src/**/*.integration.test.ts'],
           exclude: NOT_OURS,
           globalSetup: './packages/stack/src/test-servers.ts',
+          retry: 1,
           pool: 'forks',
           testTimeout: 120_000,
           hookTimeout: 120_000,
@@ -33,9 +38,11 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
-          include: ['e2e/src/**/*.e2e.test.ts'],
-          exclude: [...NOT_OURS, '**/*.slow.e2e.test.ts', 'e2e/src/cluster/**'],
+          include: ['e2e/src/*.e2e.test.ts', ...FAULTS_ALWAYS_TESTED],
+          exclude: NOT_OURS,
           globalSetup: './e2e/src/global-setup.ts',
+          // Real servers on a machine that may be busy with else: what fails once is told, what fails twice is broken.
+          retry: 1,
           pool: 'forks',
           fileParallelism: false,
           testTimeout: 300_000,
@@ -43,7 +50,19 @@ export default defineConfig({
           sequence: { groupOrder: 2 },
         },
       },
-      // The rest run by name only: `pnpm test:cluster`, `pnpm test:faults:slow`, `pnpm test:compose`, `pnpm test:load`.
+      // The rest run by name only: `pnpm test:faults`, `pnpm test:cluster`, `pnpm test:faults:slow`, `pnpm test:compose`, `pnpm test:load`.
+      {
+        test: {
+          name: 'faults',
+          include: ['e2e/src/faults/*.e2e.test.ts'],
+          exclude: [...NOT_OURS, '**/*.slow.e2e.test.ts'],
+          globalSetup: './e2e/src/global-setup.ts',
+          pool: 'forks',
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
       {
         test: {
           name: 'cluster',
