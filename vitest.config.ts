@@ -4,7 +4,7 @@ import { CountReporter } from './packages/stack/src/count-reporter.ts';
 const NOT_OURS = ['**/node_modules/**', '**/.data/**'];
 /** A few minutes on two cores; all of the faults take three times as long, and have a command of their own. */
 const FAULTS_ALWAYS_TESTED = [
-  'e2e/src/faults/{worker-killed,redis-killed,postgres-restarted,hand-made-entries,start-order,poison}.e2e.test.ts',
+  'e2e/src/faults/{worker-killed,redis-killed,hand-made-entries,start-order}.e2e.test.ts',
 ];
 
 // One kind after the other: on two cores, real servers of the next kind would slow the tests of the one before.
