@@ -1,10 +1,14 @@
 /** A client below HTTP: says what bytes a test wants, and keeps what it is told until the end. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { LATE } from './ledger.ts';
+
+const HEAD_END = '\r\n\r\n';
 
 export class RawClient {
   readonly #socket: Socket;
   #heard = '';
+  #answered: ((status: number) => void) | undefined;
   /** Resolves when the connection is closed, by whom ever. */
   readonly closed: Promise<void>;
 
@@ -15,6 +19,7 @@ export class RawClient {
     socket.on('error', () => undefined);
     socket.on('data', (chunk: Buffer) => {
       this.#heard += chunk.toString('latin1');
+      if (this.status !== undefined && this.#isWhole) this.#answered?.(this.status);
     });
   }
 
@@ -53,6 +58,26 @@ export class RawClient {
     await Promise.race([once(this.#socket, 'drain').catch(() => undefined), this.closed]);
   }
 
+  /**
+   * Sends a whole request and waits for the whole answer, one after the other.
+   *
+   * @returns its status, or LATE, or `closed` when the connection was.
+   */
+  async ask(request: string | Buffer, answerWithinMs: number): Promise<number | string> {
+    this.#heard = '';
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<string>((resolve) => {
+      timer = setTimeout(() => resolve(LATE), answerWithinMs);
+    });
+    const answered = new Promise<number>((resolve) => {
+      this.#answered = resolve;
+    });
+    this.#socket.write(request);
+    const outcome = await Promise.race([answered, late, this.closed.then(() => 'closed')]);
+    clearTimeout(timer);
+    return outcome;
+  }
+
   /** Has no more to say, and still listens. */
   end(): void {
     this.#socket.end();
@@ -60,6 +85,13 @@ export class RawClient {
 
   hangUp(): void {
     this.#socket.destroy();
+  }
+
+  /** Whether an answer without chunks has come to its end. */
+  get #isWhole(): boolean {
+    const head = this.#heard.indexOf(HEAD_END);
+    const length = Number(/\r\ncontent-length: *(\d+)/i.exec(this.#heard)?.[1] ?? 0);
+    return head !== -1 && this.#heard.length >= head + HEAD_END.length + length;
   }
 }
 

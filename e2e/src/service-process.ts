@@ -170,7 +170,12 @@ export class ServiceProcess {
   async ended(withinMs = ENDS_WITHIN_MS): Promise<Ended> {
     const ending = this.#ending;
     if (ending === undefined) throw new Error(`${this.label} was never started`);
-    await until(`ended: ${this.label}`, withinMs, () => (this.isRunning ? this.lastWords : undefined));
+    // Of this life: whoever keeps it running may have started the next one already.
+    let over = false;
+    void ending.then(() => {
+      over = true;
+    });
+    await until(`ended: ${this.label}`, withinMs, () => (over ? undefined : this.lastWords));
     return ending;
   }
 

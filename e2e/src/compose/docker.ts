@@ -31,21 +31,25 @@ async function run(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
 ): Promise<string> {
-  try {
-    const { stdout, stderr } = await promisify(execFile)(command, args, {
-      cwd: projectDir,
-      env: { ...dockerEnvironment(), ...env },
-      maxBuffer: MOST_OUTPUT_BYTES,
-    });
-    // Such as a variable that isn't set, or a key that compose doesn't know.
-    if (stderr.includes('level=warning')) throw Object.assign(new Error('it warned'), { stderr });
-    return stdout;
-  } catch (error) {
-    const { stderr, code } = error as { stderr?: string; code?: unknown };
+  const what = `${command} ${args.slice(0, 8).join(' ')}`;
+  const options = {
+    cwd: projectDir,
+    env: { ...dockerEnvironment(), ...env },
+    maxBuffer: MOST_OUTPUT_BYTES,
+  };
+  const { stdout, stderr } = await promisify(execFile)(command, args, options).catch((error: Failed) => {
     const words =
-      code === 'ENOENT'
+      error.code === 'ENOENT'
         ? 'there is no docker on the PATH; see docker/engine.sh'
-        : (stderr ?? '').trim().split('\n').slice(-15).join('\n');
-    throw new Error(`${command} ${args.slice(0, 8).join(' ')}: ${words}`, { cause: error });
-  }
+        : (error.stderr ?? '').trim().split('\n').slice(-15).join('\n');
+    throw new Error(`${what}: ${words}`, { cause: error });
+  });
+  // Such as a variable that isn't set, or a key that compose doesn't know.
+  if (stderr.includes('level=warning')) throw new Error(`${what} warns: ${stderr}`);
+  return stdout;
+}
+
+interface Failed extends Error {
+  readonly code?: unknown;
+  readonly stderr?: string;
 }

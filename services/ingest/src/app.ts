@@ -7,6 +7,7 @@ import { cors } from 'hono/cors';
 import { acceptBatch, acceptEvent, type RefusalReason, receiptOf } from './accept.ts';
 import type { Outcome } from './appender.ts';
 import { BodyBudget, inflateBody, readBody } from './body.ts';
+import { Turn } from './turn.ts';
 
 /** The size that a body of one event may have. */
 const MAX_EVENT_BODY_BYTES = 64 * 1_024;
@@ -14,6 +15,11 @@ const MAX_EVENT_BODY_BYTES = 64 * 1_024;
 const MAX_BATCH_BODY_BYTES = 5 * 1_024 * 1_024;
 /** Twelve of the largest batches at once, or hundreds of usual ones; their parsed events take about as much again. */
 const BATCHES_UNDER_WAY_BYTES = 12 * MAX_BATCH_BODY_BYTES;
+/**
+ * Whoever is accepted waits for the rest of a turn, its own, and up to two until the append's reply is read:
+ * under half a second, where no end of clients would make it as long as they like.
+ */
+const MAX_TURN_MS = 100;
 /** What a batch may be sent as: forms, images and the like are mistakes. */
 const BATCH_TYPE = /^(application\/(json|x-ndjson|ndjson|jsonl|x-jsonlines)|text\/plain)\b/i;
 /** Trackers on any site may post, without cookies; a preflight is remembered for a day. */
@@ -56,8 +62,9 @@ export interface AppOptions {
 export function createApp(options: AppOptions): Hono<{ Bindings: Bindings }> {
   const app = new Hono<{ Bindings: Bindings }>();
   const budget = new BodyBudget(BATCHES_UNDER_WAY_BYTES);
-  app.post('/event', (c) => postEvent(c, options));
-  app.post('/events', (c) => postEvents(c, budget, options));
+  const turn = new Turn(MAX_TURN_MS);
+  app.post('/event', (c) => postEvent(c, turn, options));
+  app.post('/events', (c) => postEvents(c, budget, turn, options));
   app.options('*', cors(CORS));
   app.on('GET', ['/livez', '/readyz', '/metrics'], async (c) => {
     const probe = await options.health.answer(c.req.path);
@@ -72,9 +79,12 @@ export function createApp(options: AppOptions): Hono<{ Bindings: Bindings }> {
 }
 
 /** `POST /event`: 204 when the event is on disk. Any content type: trackers send JSON as text/plain. */
-async function postEvent(c: IngestContext, options: AppOptions): Promise<Response> {
+async function postEvent(c: IngestContext, turn: Turn, options: AppOptions): Promise<Response> {
+  if (turn.isTooLong()) return refuseForNow('busy', 1, options);
   const body = await readBody(c.env.incoming, MAX_EVENT_BODY_BYTES);
   if (!body.ok) return refuseBody(body.reason, MAX_EVENT_BODY_BYTES, options);
+  // Its body may have come in a turn of its own.
+  if (turn.isTooLong()) return refuseForNow('busy', 1, options);
   const accepted = acceptEvent(body.bytes.toString('utf8'), receiptOf(Date.now(), options.retentionDays));
   if (!accepted.ok) {
     options.refused(accepted.reason, 1);
@@ -86,7 +96,13 @@ async function postEvent(c: IngestContext, options: AppOptions): Promise<Respons
 }
 
 /** `POST /events`: 202 when all events that aren't listed are on disk; 400 when there are none. */
-async function postEvents(c: IngestContext, budget: BodyBudget, options: AppOptions): Promise<Response> {
+async function postEvents(
+  c: IngestContext,
+  budget: BodyBudget,
+  turn: Turn,
+  options: AppOptions,
+): Promise<Response> {
+  if (turn.isTooLong()) return refuseForNow('busy', 1, options);
   const { headers } = c.env.incoming;
   const type = headers['content-type'];
   if (type !== undefined && !BATCH_TYPE.test(type)) return refuseBody('unsupported_type', 0, options);
