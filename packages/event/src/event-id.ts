@@ -41,36 +41,35 @@ function timeOf(clientEventId: string, asSent: number | undefined, receivedAt: n
 function uuidV8(timeMs: number, siteId: string, clientEventId: string): string {
   // Neither part can contain a NUL, so the pair can be read in one way only.
   const digest = hash('sha256', `${siteId}\0${clientEventId}`, 'hex');
-  return layout(
-    timeMs,
-    `8${digest.slice(0, 3)}`,
-    variant(digest.charCodeAt(3)) + digest.slice(4, 7),
-    digest.slice(7, 19),
-  );
+  return `${timePart(timeMs)}-8${digest.slice(0, 3)}-${variant(digest.charCodeAt(3))}${digest.slice(4, 7)}-${digest.slice(7, 19)}`;
 }
 
+/** Random bits for 1,024 ids are drawn at once, as the hexadecimal digits that go into them. */
 const POOL_BYTES = 8 * 1_024;
+const DIGITS_AN_ID = 16;
 const pool = Buffer.allocUnsafe(POOL_BYTES);
-let poolAt = POOL_BYTES;
+let digits = '';
+let digitsAt = 0;
 let lastMs = 0;
+let lastTime = '';
 let sequence = 0;
 
 /** 12 bits count within the millisecond, so that ids of one process mostly ascend; 62 bits are random. */
 function uuidV7(timeMs: number): string {
-  sequence = timeMs === lastMs ? (sequence + 1) & 0xfff : 0;
-  lastMs = timeMs;
-  if (poolAt + 8 > POOL_BYTES) {
-    randomFillSync(pool);
-    poolAt = 0;
+  if (timeMs === lastMs) {
+    sequence = (sequence + 1) & 0xfff;
+  } else {
+    sequence = 0;
+    lastMs = timeMs;
+    lastTime = timePart(timeMs);
   }
-  const random = pool.toString('hex', poolAt, poolAt + 8);
-  poolAt += 8;
-  return layout(
-    timeMs,
-    (0x7000 + sequence).toString(16),
-    variant(random.charCodeAt(0)) + random.slice(1, 4),
-    random.slice(4, 16),
-  );
+  if (digitsAt === digits.length) {
+    digits = randomFillSync(pool).toString('hex');
+    digitsAt = 0;
+  }
+  const from = digitsAt;
+  digitsAt += DIGITS_AN_ID;
+  return `${lastTime}-${(0x7000 + sequence).toString(16)}-${variant(digits.charCodeAt(from))}${digits.slice(from + 1, from + 4)}-${digits.slice(from + 4, digitsAt)}`;
 }
 
 /** The hexadecimal digit whose upper two bits are the UUID variant `10`, from any digit's character code. */
@@ -78,7 +77,8 @@ function variant(code: number): string {
   return '89ab'[code & 3] as string;
 }
 
-function layout(timeMs: number, versioned: string, varianted: string, node: string): string {
+/** The 48 bits of time, with their hyphen. */
+function timePart(timeMs: number): string {
   const time = timeMs.toString(16).padStart(12, '0');
-  return `${time.slice(0, 8)}-${time.slice(8)}-${versioned}-${varianted}-${node}`;
+  return `${time.slice(0, 8)}-${time.slice(8)}`;
 }

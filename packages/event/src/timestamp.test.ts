@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DAY_MS, RECEIVED_AT } from './testing/parsing.ts';
 import { parseTimestamp } from './timestamp.ts';
@@ -97,4 +98,33 @@ describe('a timestamp', () => {
     expect(parse('1969-12-31T23:59:59.999Z')).toMatchObject({ ok: false, refusal: 'too_old' });
     expect(parse('0000-01-01T00:00:00Z')).toMatchObject({ ok: false, refusal: 'too_old' });
   });
+});
+
+/** Text that toISOString writes, or nearly: one character may be another. */
+const nearlyIso = fc
+  .tuple(
+    fc.date({
+      min: new Date('0000-01-01T00:00:00Z'),
+      max: new Date('9999-12-31T23:59:59.999Z'),
+      noInvalidDate: true,
+    }),
+    fc.nat(23),
+    fc.option(fc.constantFrom('0', '2', '3', '6', '9', ' ', 'T', 'Z', '-', '.', 'x')),
+  )
+  .map(([date, at, other]) => {
+    const text = date.toISOString();
+    return other === null ? text : text.slice(0, at) + other + text.slice(at + 1);
+  });
+
+it('means the same whatever was read before it', () => {
+  fc.assert(
+    fc.property(fc.array(nearlyIso, { minLength: 2, maxLength: 5 }), (texts) => {
+      for (const text of texts) {
+        // Nanoseconds take it off the short way.
+        const long = parse(`${text.slice(0, -1)}000${text.slice(-1)}`, Number.NEGATIVE_INFINITY);
+        expect(parse(text, Number.NEGATIVE_INFINITY)).toEqual(long);
+      }
+    }),
+    { numRuns: 2_000 },
+  );
 });

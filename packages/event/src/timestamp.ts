@@ -46,12 +46,59 @@ function fromNumber(value: unknown): number {
   return Math.trunc(value);
 }
 
+/** What toISOString writes, and so what nearly every client sends: `2026-01-31T12:00:00.000Z`. */
+const ISO_LENGTH = 24;
+/** Its parts are as many digits, each after these characters. */
+const ISO_MARKS = [
+  [4, '-'],
+  [7, '-'],
+  [10, 'T'],
+  [13, ':'],
+  [16, ':'],
+  [19, '.'],
+  [23, 'Z'],
+] as const;
+/** The last day seen in such a text, and its start. Nearly all events are of today. */
+let lastDay = 'none';
+let lastDayStart = 0;
+
 function fromText(text: string): number {
+  const time = text.length === ISO_LENGTH && text.startsWith(lastDay) ? timeOfDay(text) : Number.NaN;
+  return Number.isNaN(time) ? fromAnyText(text) : lastDayStart + time;
+}
+
+/** The milliseconds since midnight in such a text, NaN when it isn't one. Reading digits costs a tenth of a regular expression. */
+function timeOfDay(text: string): number {
+  for (const [at, mark] of ISO_MARKS) if (text[at] !== mark) return Number.NaN;
+  const hour = digitsAt(text, 11, 2);
+  const minute = digitsAt(text, 14, 2);
+  const second = digitsAt(text, 17, 2);
+  // A leap second is not for here.
+  if (!(hour < 24 && minute < 60 && second < 60)) return Number.NaN;
+  return ((hour * 60 + minute) * 60 + second) * 1_000 + digitsAt(text, 20, 3);
+}
+
+/** The number in `count` digits, NaN when they aren't. */
+function digitsAt(text: string, from: number, count: number): number {
+  let number = 0;
+  for (let at = from; at < from + count; at += 1) {
+    const digit = text.charCodeAt(at) - 48;
+    if (!(digit >= 0 && digit <= 9)) return Number.NaN;
+    number = number * 10 + digit;
+  }
+  return number;
+}
+
+function fromAnyText(text: string): number {
   const match = RFC_3339.exec(text);
   if (match === null) return Number.NaN;
   const [, year, month, day] = match;
   // Date.parse takes the 30th of February for the 2nd of March; every month has 28 days.
   if (Number(day) > 28 && Number(day) > daysIn(Number(year), Number(month))) return Number.NaN;
+  if (text.length === ISO_LENGTH) {
+    lastDay = text.slice(0, 10);
+    lastDayStart = Date.parse(lastDay);
+  }
   // A leap second has no place in epoch time; it counts as the second before it.
   return Date.parse(match[6] === '60' ? `${text.slice(0, 17)}59${text.slice(19)}` : text);
 }
