@@ -92,7 +92,16 @@ describe('readArguments', () => {
   test('explains every option when it is asked for help', () => {
     const result = readArguments(['--help'], {});
     const text = result.kind === 'help' ? result.text : '';
-    for (const name of ['PORT', 'STATS_PORT', 'WORKERS', 'REDIS_URL', 'DATABASE_URL', 'DATA_DIR', '--help']) {
+    for (const name of [
+      'PORT',
+      'STATS_PORT',
+      'WORKERS',
+      'REDIS_URL',
+      'DATABASE_URL',
+      'DATA_DIR',
+      '--watch',
+      '--help',
+    ]) {
       expect(text).toContain(name);
     }
   });

@@ -46,6 +46,8 @@ export interface StartConfig {
   /** A Postgres that runs already, as its tables' owner. Absent: one is started. */
   databaseUrl: string | undefined;
   dataDir: string;
+  /** Start a service again when its sources change. */
+  watch: boolean;
   projectDir: string;
   /** What the services inherit. */
   environment: NodeJS.ProcessEnv;
@@ -92,6 +94,7 @@ export function readArguments(
     redisUrl: url('redis-url', ['redis:', 'rediss:']),
     databaseUrl: url('database-url', ['postgres:', 'postgresql:']),
     dataDir: resolve(given('data-dir') ?? resolve(PROJECT_DIR, option('data-dir').fallback)),
+    watch: flags.watch === true,
     projectDir: PROJECT_DIR,
     environment,
   };
@@ -101,7 +104,9 @@ export function readArguments(
   return problems.length > 0 ? { kind: 'wrong', problems } : { kind: 'start', config };
 }
 
-function parseFlags(argv: readonly string[]): (Partial<Record<Flag, string>> & { help?: boolean }) | string {
+function parseFlags(
+  argv: readonly string[],
+): (Partial<Record<Flag, string>> & { help?: boolean; watch?: boolean }) | string {
   const text = { type: 'string' } as const;
   try {
     return parseArgs({
@@ -109,6 +114,7 @@ function parseFlags(argv: readonly string[]): (Partial<Record<Flag, string>> & {
       args: argv[0] === '--' ? argv.slice(1) : [...argv],
       options: {
         help: { type: 'boolean', short: 'h' },
+        watch: { type: 'boolean' },
         port: text,
         'stats-port': text,
         workers: text,
@@ -144,6 +150,7 @@ function helpText(): string {
     '',
     '  flag                  or variable',
     ...rows,
+    '  --watch                             start a service again when its sources change (pnpm dev)',
     '  --help                              this text',
     '',
     'Ctrl-C stops everything in order, a second Ctrl-C at once. Logs are in DATA_DIR/logs.',

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, readFileSync, symlinkSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, symlinkSync, utimesSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +11,7 @@ import { type Child, findOrphans } from './orphans.ts';
 import { tempDir } from './testing/temp-dir.ts';
 
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
+const STATS_SOURCE = fileURLToPath(new URL('../../../services/stats/src/report.ts', import.meta.url));
 const READY_WITHIN_MS = 90_000;
 
 interface Start {
@@ -118,6 +119,22 @@ describe('pnpm start', () => {
       await vi.waitFor(back, { timeout: 60_000, interval: 50 });
       expect(lines).toContain(`${name} died (ended by SIGKILL), starting it again in 0.3 s`);
     }
+  });
+
+  test('starts a service again when its sources change, if it is to watch them', async () => {
+    const dataDir = tempDir();
+    const { running, ready } = await start({ dataDir, flags: ['--workers', '0', '--watch'] });
+    await ready();
+    const started = () => {
+      const log = readFileSync(join(dataDir, 'logs', 'stats.log'), 'utf8');
+      return log.split('\n').filter((line) => line.includes('"msg":"listening"')).length;
+    };
+    expect(started()).toBe(1);
+    const now = new Date();
+    utimesSync(STATS_SOURCE, now, now);
+    await vi.waitUntil(() => started() === 2, { timeout: 30_000, interval: 50 });
+    running.kill('SIGTERM');
+    expect(await running.exited).toEqual({ code: 0, signal: null });
   });
 
   test('ends what an earlier start left behind when it was killed, and comes up on its ports', async () => {

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { StartConfig } from './config.ts';
 import { launch } from './launch.ts';
@@ -11,6 +12,8 @@ import type { Terminal } from './terminal.ts';
 
 /** Twice the services' own deadline for a stop, so that theirs is the one that counts. */
 const GRACE_MS = 20_000;
+/** What a service said before it was started again stays to be read. */
+const WATCHING = ['watch', '--clear-screen=false'];
 /** Without a bound, in effect: after its death a service may wait for a server that died with it. */
 const READY_AGAIN_WITHIN_MS = 24 * 60 * 60 * 1000;
 
@@ -30,7 +33,7 @@ export function runService(
   const start = () =>
     launch({
       command: process.execPath,
-      args: [entry],
+      args: config.watch ? [createRequire(import.meta.url).resolve('tsx/cli'), ...WATCHING, entry] : [entry],
       env,
       cwd: config.projectDir,
       stopSignal: 'SIGTERM',
