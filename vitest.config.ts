@@ -27,7 +27,6 @@ export default defineConfig({
           include: ['**/src/**/*.integration.test.ts'],
           exclude: NOT_OURS,
           globalSetup: './packages/stack/src/test-servers.ts',
-          retry: 1,
           pool: 'forks',
           testTimeout: 120_000,
           hookTimeout: 120_000,
@@ -41,8 +40,6 @@ export default defineConfig({
           include: ['e2e/src/*.e2e.test.ts', ...FAULTS_ALWAYS_TESTED],
           exclude: NOT_OURS,
           globalSetup: './e2e/src/global-setup.ts',
-          // Real servers on a machine that may be busy with else: what fails once is told, what fails twice is broken.
-          retry: 1,
           pool: 'forks',
           fileParallelism: false,
           testTimeout: 300_000,

@@ -2,6 +2,7 @@
  * Bodies that a client might send by mistake or by malice, as fast-check draws them, and the row that
  * each must become if it is taken. Which are taken is for the API's own tests; nothing here knows.
  */
+import { parseJson } from '@sluice/event/json';
 import fc from 'fast-check';
 import type { ExpectedRow } from './contents.ts';
 
@@ -87,7 +88,7 @@ export const anyBody: fc.Arbitrary<string> = fc.oneof(
 
 /** The row of a body that was taken. */
 export function rowOfBody(body: string): ExpectedRow {
-  const given = JSON.parse(body) as Readonly<Record<string, unknown>>;
+  const given = parseJson(body) as Readonly<Record<string, unknown>>;
   const texts: Record<string, string | null> = {};
   for (const name of ['event_id', ...TEXTS]) texts[name] = textIn(given[name]);
   return {
@@ -113,7 +114,7 @@ function timeIn(value: unknown): number | 'receipt' {
 function propertiesIn(value: unknown): unknown {
   if (value === undefined || value === null || Object.keys(value).length === 0) return null;
   // Through JSON once more: -0 becomes 0.
-  return JSON.parse(JSON.stringify(wellFormed(value)));
+  return parseJson(JSON.stringify(wellFormed(value)));
 }
 
 function wellFormed(value: unknown): unknown {

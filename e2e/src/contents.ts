@@ -5,6 +5,7 @@
  * The expectation is written down beside the choice, from the rules of the API and without any of
  * the product's code, so that a defect there can't excuse itself here.
  */
+import { parseJson } from '@sluice/event/json';
 import type { Random } from './seed.ts';
 
 /** An event as a client has it, and the row that it must become. */
@@ -123,7 +124,7 @@ function expectedRow(body: Record<string, unknown>, timestamp: number | 'receipt
     event_type: String(body['event_type']),
     path: typeof body['path'] === 'string' ? body['path'].toWellFormed() : '',
     timestamp,
-    properties: isEmpty(properties) ? null : JSON.parse(JSON.stringify(properties)),
+    properties: isEmpty(properties) ? null : parseJson(JSON.stringify(properties)),
     texts,
   };
 }

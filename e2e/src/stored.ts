@@ -1,4 +1,5 @@
 /** What is in Postgres, read as its owner: the rows of events and the dead letters. */
+import { parseJson } from '@sluice/event/json';
 import type postgres from 'postgres';
 import type { ExpectedRow } from './contents.ts';
 
@@ -52,7 +53,7 @@ function storedRow(row: postgres.Row): StoredRow {
     path,
     timestamp: timestamp_ms,
     receivedAt: received_ms,
-    properties: properties === null ? null : JSON.parse(properties),
+    properties: properties === null ? null : parseJson(properties),
     texts,
   };
 }
@@ -62,7 +63,7 @@ function idsIn(payload: string): string[] {
   const ids: string[] = [];
   for (const line of payload.split('\n')) {
     try {
-      const { event_id: id } = JSON.parse(line) as { event_id?: unknown };
+      const { event_id: id } = parseJson(line) as { event_id?: unknown };
       if (typeof id === 'string') ids.push(id);
     } catch {
       // A poison that a test added by hand.

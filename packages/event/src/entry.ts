@@ -5,6 +5,7 @@
  * text, as `SluiceEvent` has it.
  */
 import { OPTIONAL_TEXTS, type SluiceEvent } from './event.ts';
+import { parseJson } from './json.ts';
 
 /** Redis handles an entry whole; 500 events keep its commands under a millisecond. */
 export const MAX_ENTRY_EVENTS = 500;
@@ -56,7 +57,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 function readLine(line: string): SluiceEvent | string {
   let value: unknown;
   try {
-    value = JSON.parse(line);
+    value = parseJson(line);
   } catch {
     return 'not JSON';
   }

@@ -65,7 +65,7 @@ const MAX_CHARACTERS: { readonly [Field in OptionalText]: number } = {
 };
 
 /**
- * The event in `input`, which is a value out of JSON.parse.
+ * The event in `input`, which is a value out of parseJson.
  *
  * Unknown fields are ignored, strings are made well-formed (a lone surrogate becomes U+FFFD), and a
  * NUL is refused, since Postgres can't store one.

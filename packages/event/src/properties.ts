@@ -10,9 +10,9 @@ export type CheckedProperties =
   | { readonly ok: false; readonly problem: string };
 
 /**
- * Checks a value out of JSON.parse: an object of at most 64 keys, 8 levels and 16 KiB as JSON.
+ * Checks a value out of parseJson: an object of at most 64 keys, 8 levels and 16 KiB as JSON.
  *
- * What jsonb would refuse later is handled here: a NUL and a number beyond a double (JSON.parse makes
+ * What jsonb would refuse later is handled here: a NUL and a number beyond a double (parseJson makes
  * it infinite) are refused, lone surrogates become U+FFFD.
  */
 export function checkProperties(value: unknown): CheckedProperties {

@@ -5,6 +5,7 @@
  */
 import { encodeEvent } from '@sluice/event/entry';
 import { parseEvent, type Refusal } from '@sluice/event/event';
+import { parseJson } from '@sluice/event/json';
 
 /** Why events or requests were refused, each a label of `sluice_refused_total`. */
 export const REFUSALS = [
@@ -64,7 +65,7 @@ export function receiptOf(receivedAt: number, retentionDays: number): Receipt {
 export function acceptEvent(body: string, receipt: Receipt): Accepted {
   let value: unknown;
   try {
-    value = JSON.parse(body);
+    value = parseJson(body);
   } catch {
     return INVALID_JSON;
   }
@@ -99,7 +100,7 @@ const TOO_MANY_EVENTS = {
 function acceptArray(body: string, receipt: Receipt): AcceptedBatch {
   let values: unknown[];
   try {
-    values = JSON.parse(body) as unknown[];
+    values = parseJson(body) as unknown[];
   } catch {
     return INVALID_JSON;
   }

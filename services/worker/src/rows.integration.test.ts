@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { OPTIONAL_TEXTS, type SluiceEvent } from '@sluice/event/event';
+import { parseJson } from '@sluice/event/json';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Database } from './database.ts';
@@ -35,7 +36,7 @@ async function stored(events: readonly SluiceEvent[]): Promise<Unidentified[]> {
 /** jsonb keeps the value of properties, not their text. */
 const comparable = ({ properties, ...rest }: Unidentified) => ({
   ...rest,
-  properties: properties === undefined ? undefined : (JSON.parse(properties) as unknown),
+  properties: properties === undefined ? undefined : parseJson(properties),
 });
 
 /** Stores them by COPY and, under other ids, by INSERT, and expects both to be what was sent. */

@@ -1,0 +1,63 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parseJson } from './json.ts';
+
+describe('a key with an escape is itself, whatever was read before:', () => {
+  it.each([
+    '\\"',
+    '\\\\',
+    '\\/',
+    '\\b',
+    '\\f',
+    '\\n',
+    '\\r',
+    '\\t',
+    '\\u0001',
+    '\\u005c',
+    '\\u005C',
+    'a\\nb',
+  ])('%s', (escaped) => {
+    for (const before of ['\\\\', 'a\\\\', '\\u005c']) parseJson(`{"h":[],"${before}":0}`);
+    const [expected] = JSON.parse(`["${escaped}"]`) as [string];
+    expect(Object.entries(parseJson(`{"h":1,"${escaped}":{"${escaped}":2}}`) as object)).toEqual([
+      ['h', 1],
+      [expected, { [expected]: 2 }],
+    ]);
+  });
+});
+
+it('reads what JSON.stringify writes', () => {
+  const text = fc.string({
+    unit: fc.oneof(
+      fc.constantFrom('\\', '"', '\n', 'n', 'u', '0', '5', 'c', 'e', '\ue000', '\ue001', '\0', '😀'),
+      fc.nat(0xffff).map((code) => String.fromCharCode(code)),
+    ),
+    maxLength: 8,
+  });
+  const { value } = fc.letrec((tie) => ({
+    value: fc.oneof(
+      { depthSize: 'small' },
+      text,
+      fc.constantFrom(null, true, 0, 1.5, -1e300),
+      fc.array(tie('value')),
+      fc.dictionary(text, tie('value'), { noNullPrototype: true }),
+    ),
+  }));
+  fc.assert(
+    fc.property(value, (any) => {
+      expect(JSON.stringify(parseJson(JSON.stringify(any)))).toBe(JSON.stringify(any));
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+it('keeps __proto__ a key like others', () => {
+  const read = parseJson('{"__proto__":{"a":"\\\\"}}') as object;
+  expect(Object.entries(read)).toEqual([['__proto__', { a: '\\' }]]);
+});
+
+it('takes nothing that is not JSON', () => {
+  for (const text of ['', '\\\\', '{\\\\:0}', '{"a":"\\\\}', '"\\x"', '"\\\\"\\\\']) {
+    expect(() => parseJson(text)).toThrow(SyntaxError);
+  }
+});
