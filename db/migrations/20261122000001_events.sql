@@ -31,7 +31,6 @@ CREATE TABLE events (
   PRIMARY KEY (id)
 ) PARTITION BY RANGE (id);
 CREATE INDEX events_site_id_timestamp ON events (site_id, "timestamp");
-CREATE TABLE events_default PARTITION OF events DEFAULT;
 
 COMMENT ON TABLE events IS 'Every event, once. Partitioned by the UTC day in the first 48 bits of id.';
 COMMENT ON COLUMN events.id IS 'UUIDv7 of the receipt, or UUIDv8 of the client''s time and a hash of site and event_id: sending an event again gives the same id.';
@@ -50,7 +49,6 @@ COMMENT ON COLUMN events.language IS 'The browser''s language tag.';
 COMMENT ON COLUMN events.screen IS 'The screen''s size, such as 1920x1080.';
 COMMENT ON COLUMN events.properties IS 'Whatever else the client sent: an object of up to 64 keys and 16 KiB.';
 COMMENT ON INDEX events_site_id_timestamp IS 'A site''s events in order of time.';
-COMMENT ON TABLE events_default IS 'Events of days that have no partition: old times that clients send, or a day that was missed.';
 
 CREATE TABLE dead_letters (
   fingerprint bytea PRIMARY KEY,

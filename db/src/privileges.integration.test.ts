@@ -8,11 +8,13 @@ const LETTER = `INSERT INTO dead_letters (fingerprint, payload, reason) VALUES (
 const TABLES = [
   'events',
   'hourly_counts',
-  'daily_paths',
-  'daily_visitors',
-  'daily_visitor_counts',
+  'unfolded',
+  'folded_paths',
+  'folded_visitors',
+  'folded_visitor_counts',
   'dead_letters',
 ];
+const VIEWS = ['daily_paths', 'daily_visitors', 'daily_visitor_counts'];
 
 /** The statements that weren't refused for want of a privilege. */
 async function allowed(sql: postgres.Sql, statements: readonly string[]): Promise<string[]> {
@@ -33,7 +35,7 @@ it('the worker stores events, keeps dead letters and calls the upkeep', async ()
   expect(await insertNewRows(worker, [eventRow()])).toBe(1);
   await worker.unsafe(LETTER);
   await worker.unsafe(LETTER);
-  await worker`SELECT ensure_partitions(), merge_stripes()`;
+  await worker`SELECT ensure_partitions(), merge_stripes(), fold_days(1, 1)`;
 });
 
 it('the worker may not read or change what is stored, nor touch the counts', async () => {
@@ -47,8 +49,10 @@ it('the worker may not read or change what is stored, nor touch the counts', asy
   const rest = [
     'DELETE FROM dead_letters',
     'INSERT INTO events_default SELECT * FROM events_default',
-    "INSERT INTO daily_visitors VALUES ('site-1', '2026-01-01', 'user-1')",
+    "INSERT INTO folded_visitors VALUES ('site-1', '2026-01-01', 'user-1')",
     "INSERT INTO hourly_counts VALUES ('site-1', now(), 'page_view', 1, 1)",
+    "SELECT fold('site-1', current_date)",
+    ...VIEWS.map((view) => `SELECT FROM ${view}`),
     'CREATE TABLE mine ()',
   ];
   expect(await allowed(worker, [...statements, ...rest])).toEqual([]);
@@ -56,13 +60,18 @@ it('the worker may not read or change what is stored, nor touch the counts', asy
 
 it('stats reads every table and writes none', async () => {
   const { stats } = await ownDatabase();
-  for (const table of TABLES) expect(await stats.unsafe(`SELECT * FROM ${table}`)).toEqual([]);
+  for (const table of [...TABLES, ...VIEWS]) expect(await stats.unsafe(`SELECT * FROM ${table}`)).toEqual([]);
   const statements = TABLES.flatMap((table) => [
     `INSERT INTO ${table} SELECT * FROM ${table}`,
     `DELETE FROM ${table}`,
     `TRUNCATE ${table}`,
   ]);
-  const rest = ['SELECT ensure_partitions()', 'SELECT merge_stripes()', 'CREATE TABLE mine ()'];
+  const rest = [
+    'SELECT ensure_partitions()',
+    'SELECT merge_stripes()',
+    'SELECT fold_days(1, 1)',
+    'CREATE TABLE mine ()',
+  ];
   expect(await allowed(stats, [...statements, ...rest])).toEqual([]);
 });
 

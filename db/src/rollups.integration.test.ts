@@ -89,9 +89,63 @@ it('stripes of past days become one while late events of those days come in', as
   expect(await countsThatDiffer(owner)).toEqual([]);
   await worker`SELECT merge_stripes()`;
   expect(await countsThatDiffer(owner)).toEqual([]);
-  const left = await owner`SELECT stripe FROM hourly_counts UNION SELECT stripe FROM daily_paths
-    UNION SELECT stripe FROM daily_visitor_counts`;
-  expect(left).toEqual([{ stripe: 0 }]);
+  expect(await owner`SELECT DISTINCT stripe FROM hourly_counts`).toEqual([{ stripe: 0 }]);
+});
+
+it('counts stay the same while they are folded by several at once, under writers', async () => {
+  const { owner, worker, newWorker } = await ownDatabase();
+  let done = false;
+  const folding = [newWorker(), newWorker()].map(async (sql) => {
+    while (!done) await sql`SELECT fold_days(1, 1)`;
+  });
+  const writers = Array.from({ length: 3 }, newWorker);
+  await Promise.all(
+    writers.map(async (sql) => {
+      for (let round = 0; round < 20; round += 1) {
+        await insertRows(sql, mixedRows(100));
+        // One snapshot, so what is being folded is seen before or after.
+        expect(await countsThatDiffer(owner)).toEqual([]);
+      }
+    }),
+  );
+  done = true;
+  await Promise.all(folding);
+  expect(await countsThatDiffer(owner)).toEqual([]);
+  while ((await worker<{ n: string }[]>`SELECT fold_days(1, 1) AS n`)[0]?.n !== '0');
+  expect(await owner`SELECT FROM unfolded`).toEqual([]);
+  expect(await countsThatDiffer(owner)).toEqual([]);
+});
+
+it('a day is folded when it has events or rows enough, or is over', async () => {
+  const { owner, worker } = await ownDatabase();
+  const days = async () =>
+    (await owner`SELECT site_id FROM unfolded ORDER BY 1`).map((row) => row['site_id']);
+  const inRows = async (site_id: string, rows: number, at = Date.now()) => {
+    for (let row = 0; row < rows; row += 1) await insertRows(worker, [eventRow({ site_id, at })]);
+  };
+  await insertRows(worker, sortedById(Array.from({ length: 5 }, () => eventRow({ site_id: 'events' }))));
+  await inRows('rows', 3);
+  await inRows('few', 2);
+  await inRows('over', 1, Date.now() - 2 * DAY_MS);
+  await worker`SELECT fold_days(5, 3)`;
+  expect(await days()).toEqual(['few', 'few']);
+  expect(await countsThatDiffer(owner)).toEqual([]);
+});
+
+it('writers fold by themselves what gets too much, when nobody else does', async () => {
+  const { owner, worker } = await ownDatabase();
+  await owner.unsafe(
+    `CREATE OR REPLACE FUNCTION most_unfolded_events() RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 2000'`,
+  );
+  for (let round = 0; round < 60; round += 1) {
+    await copyRows(
+      worker,
+      sortedById(Array.from({ length: 1_000 }, (_, at) => eventRow({ user_id: `user-${at}` }))),
+    );
+  }
+  // Each of them had even odds: that none in twenty had luck would be one chance in a million.
+  expect(Number((await owner`SELECT count(*) AS n FROM unfolded`)[0]?.['n'])).toBeLessThan(20);
+  expect(await countsThatDiffer(owner)).toEqual([]);
 });
 
 /** In the last day that merge_stripes() takes, two hours after its end. */

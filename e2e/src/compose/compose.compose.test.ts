@@ -103,7 +103,13 @@ it('answers as the README says, through one port', async () => {
   });
   await project.asOwner(async (sql) => {
     await sql`DELETE FROM events WHERE site_id = 'readme'`;
-    for (const table of ['hourly_counts', 'daily_paths', 'daily_visitors', 'daily_visitor_counts']) {
+    for (const table of [
+      'hourly_counts',
+      'unfolded',
+      'folded_paths',
+      'folded_visitors',
+      'folded_visitor_counts',
+    ]) {
       await sql`DELETE FROM ${sql(table)} WHERE site_id = 'readme'`;
     }
   });

@@ -133,6 +133,6 @@ function median(numbers: readonly number[]): number {
 async function empty(system: System): Promise<void> {
   await system.asOwner(
     (sql) => sql`
-      TRUNCATE events, hourly_counts, daily_paths, daily_visitors, daily_visitor_counts, dead_letters`,
+      TRUNCATE events, hourly_counts, unfolded, folded_paths, folded_visitors, folded_visitor_counts, dead_letters`,
   );
 }

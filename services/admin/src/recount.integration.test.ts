@@ -14,8 +14,8 @@ describe('sites', () => {
     const { sql } = database();
     await store(sql, [eventOf({ site_id: 'b' }), eventOf({ site_id: 'b' }), eventOf({ site_id: 'a' })]);
     await sql`DELETE FROM events WHERE site_id = 'a'`;
-    await sql`TRUNCATE hourly_counts, daily_paths`;
-    await sql`INSERT INTO daily_paths VALUES ('c', ${DAY}, '/', 1, 1)`;
+    await sql`TRUNCATE hourly_counts, unfolded`;
+    await sql`INSERT INTO folded_paths VALUES ('c', ${DAY}, '/', 1)`;
     expect(await sitesOf(sql)).toEqual(['b', 'c']);
   });
 
@@ -40,27 +40,33 @@ describe('a difference', () => {
     ],
     [
       'in the views of a path',
-      `UPDATE daily_paths SET views = 0 WHERE site_id = 'site-1'`,
+      `UPDATE folded_paths SET views = 0 WHERE site_id = 'site-1'`,
       { table: 'daily_paths', key: '/', counted: 1, kept: 0 },
     ],
     [
       'in the number of visitors',
-      `DELETE FROM daily_visitor_counts WHERE site_id = 'site-1'`,
+      `DELETE FROM folded_visitor_counts WHERE site_id = 'site-1'`,
       { table: 'daily_visitor_counts', key: '', counted: 1, kept: 0 },
     ],
     [
       'by a visitor who never was',
-      `INSERT INTO daily_visitors VALUES ('site-1', '${DAY}', 'ghost')`,
+      `INSERT INTO folded_visitors VALUES ('site-1', '${DAY}', 'ghost')`,
       { table: 'daily_visitors', key: 'ghost', counted: 0, kept: 1 },
     ],
     [
       'by a path without events',
-      `INSERT INTO daily_paths VALUES ('site-1', '${DAY}', '/ghost', 1, 7)`,
+      `INSERT INTO folded_paths VALUES ('site-1', '${DAY}', '/ghost', 7)`,
       { table: 'daily_paths', key: '/ghost', counted: 0, kept: 7 },
+    ],
+    [
+      'by events that wait to be folded and never were',
+      `INSERT INTO unfolded VALUES ('site-1', '${DAY}', 2, '{/ghost,/ghost}', NULL)`,
+      { table: 'daily_paths', key: '/ghost', counted: 0, kept: 2 },
     ],
   ])('is found and mended: %s', async (_, change, difference) => {
     const { sql } = database();
     await store(sql, [eventOf({ user_id: 'user-1' })]);
+    await sql`SELECT fold('site-1', ${DAY})`;
     await sql.unsafe(change);
     expect(await differences('site-1')).toEqual([{ site_id: 'site-1', day: DAY, ...difference }]);
     await rebuild(sql, 'site-1', [DAY]);
@@ -92,7 +98,8 @@ describe('a difference', () => {
       [...times, ...ends].map((timestamp) => eventOf({ timestamp })),
     );
     expect(await differences('site-1')).toEqual([]);
-    await sql`UPDATE daily_paths SET views = views + 1`;
+    await sql`SELECT fold_days(1, 1)`;
+    await sql`UPDATE folded_paths SET views = views + 1`;
     const days = async (range?: Days) => (await differences('site-1', range)).map(({ day }) => day);
     expect(await days()).toEqual(['0001-01-01', '2026-02-28', DAY, '2026-03-02', '9999-12-31']);
     expect(await days({ from: DAY, to: DAY })).toEqual([DAY]);

@@ -38,8 +38,8 @@ export async function sitesOf(sql: Query): Promise<string[]> {
       FROM stored WHERE stored.site_id IS NOT NULL
     )
     SELECT site_id FROM stored WHERE site_id IS NOT NULL
-    UNION SELECT site_id FROM hourly_counts UNION SELECT site_id FROM daily_paths
-    UNION SELECT site_id FROM daily_visitors UNION SELECT site_id FROM daily_visitor_counts
+    UNION SELECT site_id FROM hourly_counts UNION SELECT site_id FROM unfolded UNION SELECT site_id FROM folded_paths
+    UNION SELECT site_id FROM folded_visitors UNION SELECT site_id FROM folded_visitor_counts
     ORDER BY site_id`;
   return rows.map(({ site_id }) => site_id);
 }
@@ -66,8 +66,8 @@ export async function differencesOf(sql: Query, siteId: string, days: Days): Pro
     paths AS (
       SELECT day, path, counted, kept FROM
         (SELECT day, path, count(*) AS counted FROM rows GROUP BY 1, 2) AS c FULL JOIN
-        (SELECT day, path, sum(views) AS kept FROM daily_paths, bounds
-         WHERE site_id = ${siteId} AND day BETWEEN first_day AND last_day GROUP BY 1, 2) AS k USING (day, path)
+        (SELECT day, path, views AS kept FROM daily_paths, bounds
+         WHERE site_id = ${siteId} AND day BETWEEN first_day AND last_day) AS k USING (day, path)
     ),
     users AS (
       SELECT day, user_id, counted, kept FROM
@@ -78,8 +78,8 @@ export async function differencesOf(sql: Query, siteId: string, days: Days): Pro
     visitors AS (
       SELECT day, counted, kept FROM
         (SELECT day, count(DISTINCT user_id) AS counted FROM rows WHERE user_id <> '' GROUP BY 1) AS c FULL JOIN
-        (SELECT day, sum(visitors) AS kept FROM daily_visitor_counts, bounds
-         WHERE site_id = ${siteId} AND day BETWEEN first_day AND last_day GROUP BY 1) AS k USING (day)
+        (SELECT day, visitors AS kept FROM daily_visitor_counts, bounds
+         WHERE site_id = ${siteId} AND day BETWEEN first_day AND last_day) AS k USING (day)
     )
     SELECT 'hourly_counts' AS "table", ${siteId} AS site_id, to_char(hour AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day,
       to_char(hour AT TIME ZONE 'UTC', 'HH24:MI ') || event_type AS key, coalesce(counted, 0) AS counted, coalesce(kept, 0) AS kept
@@ -101,9 +101,11 @@ export async function differencesOf(sql: Query, siteId: string, days: Days): Pro
  */
 export async function rebuild(sql: postgres.Sql, siteId: string, days: readonly string[]): Promise<void> {
   await sql.begin(async (transaction) => {
-    // A merge_stripes() under way would add rows that the deletes below don't see.
+    // A merge_stripes() under way would add rows that the deletes below don't see;
     await transaction`SELECT pg_advisory_xact_lock(hashtextextended('sluice:stripes', 0))`;
     await transaction`LOCK TABLE events IN SHARE ROW EXCLUSIVE MODE`;
+    // so would a fold().
+    await transaction`LOCK TABLE unfolded IN SHARE ROW EXCLUSIVE MODE`;
     for (const day of days) await rebuildDay(transaction, siteId, day);
   });
 }
@@ -113,16 +115,16 @@ async function rebuildDay(sql: postgres.TransactionSql, siteId: string, day: str
   const after = sql`(${day}::date + 1)::timestamp AT TIME ZONE 'UTC'`;
   const rows = sql`FROM events WHERE site_id = ${siteId} AND "timestamp" >= ${first} AND "timestamp" < ${after}`;
   await sql`DELETE FROM hourly_counts WHERE site_id = ${siteId} AND hour >= ${first} AND hour < ${after}`;
-  await sql`DELETE FROM daily_paths WHERE site_id = ${siteId} AND day = ${day}::date`;
-  await sql`DELETE FROM daily_visitors WHERE site_id = ${siteId} AND day = ${day}::date`;
-  await sql`DELETE FROM daily_visitor_counts WHERE site_id = ${siteId} AND day = ${day}::date`;
+  for (const table of ['unfolded', 'folded_paths', 'folded_visitors', 'folded_visitor_counts']) {
+    await sql`DELETE FROM ${sql(table)} WHERE site_id = ${siteId} AND day = ${day}::date`;
+  }
   await sql`INSERT INTO hourly_counts (site_id, hour, event_type, stripe, events)
     SELECT ${siteId}, date_trunc('hour', "timestamp", 'UTC'), event_type, 0, count(*) ${rows} GROUP BY 2, 3`;
-  await sql`INSERT INTO daily_paths (site_id, day, path, stripe, views)
-    SELECT ${siteId}, ${day}::date, path, 0, count(*) ${rows} GROUP BY path`;
-  await sql`INSERT INTO daily_visitors (site_id, day, user_id)
+  await sql`INSERT INTO folded_paths (site_id, day, path, views)
+    SELECT ${siteId}, ${day}::date, path, count(*) ${rows} GROUP BY path`;
+  await sql`INSERT INTO folded_visitors (site_id, day, user_id)
     SELECT DISTINCT ${siteId}, ${day}::date, user_id ${rows} AND user_id <> ''`;
-  await sql`INSERT INTO daily_visitor_counts (site_id, day, stripe, visitors)
-    SELECT ${siteId}, ${day}::date, 0, count(*) FROM daily_visitors
+  await sql`INSERT INTO folded_visitor_counts (site_id, day, visitors)
+    SELECT ${siteId}, ${day}::date, count(*) FROM folded_visitors
     WHERE site_id = ${siteId} AND day = ${day}::date HAVING count(*) > 0`;
 }

@@ -54,7 +54,8 @@ describe('a count that was changed', () => {
   it('is found and mended where one looks, and only there', async () => {
     const { sql } = database();
     await store(sql, [eventOf(), eventOf({ site_id: 'site-2' })]);
-    await sql`UPDATE daily_paths SET views = 5`;
+    await sql`SELECT fold_days(1, 1)`;
+    await sql`UPDATE folded_paths SET views = 5`;
     const difference = { table: 'daily_paths', site_id: 'site-1', day: DAY, key: '/', counted: 1, kept: 5 };
     const found = await verify('--json', '--site', 'site-1', '--from', DAY, '--to', DAY);
     expect([found.code, JSON.parse(found.out)]).toEqual([1, { sites: 1, differences: [difference] }]);
@@ -71,7 +72,7 @@ describe('a count that was changed', () => {
 
   it('among very many is counted, and the first ones printed', async () => {
     const { sql } = database();
-    await sql`INSERT INTO daily_paths SELECT 'site-1', ${DAY}::date, '/' || n, 1, 1 FROM generate_series(1, 60) AS n`;
+    await sql`INSERT INTO folded_paths SELECT 'site-1', ${DAY}::date, '/' || n, 1 FROM generate_series(1, 60) AS n`;
     const { code, out } = await verify();
     expect(code).toBe(1);
     const lines = out.trimEnd().split('\n');
@@ -85,7 +86,8 @@ describe('--repair', () => {
     const { sql } = database();
     await store(sql, someEvents(200));
     await sql`UPDATE hourly_counts SET events = events * 2`;
-    await sql`DELETE FROM daily_visitors WHERE user_id = 'user-1'`;
+    await sql`SELECT fold_days(1, 1)`;
+    await sql`DELETE FROM folded_visitors WHERE user_id = 'user-1'`;
     let done = false;
     const writers = Array.from({ length: 2 }, async () => {
       while (!done) await store(sql, someEvents(20));

@@ -1,4 +1,4 @@
-/** What the reports read: the kept counts, never the events. */
+/** What the reports read: the kept counts, never the events. daily_paths and daily_visitor_counts are views. */
 import type postgres from 'postgres';
 
 /** The figures of one site's UTC day. */
@@ -26,12 +26,12 @@ export async function dayFigures(
       (SELECT coalesce(sum(events), 0) FROM hourly_counts
        WHERE site_id = ${siteId} AND hour >= ${day}::date::timestamp AT TIME ZONE 'UTC'
          AND hour < (${day}::date + 1)::timestamp AT TIME ZONE 'UTC') AS events,
-      (SELECT coalesce(sum(visitors), 0) FROM daily_visitor_counts
-       WHERE site_id = ${siteId} AND day = ${day}::date) AS visitors,
+      coalesce((SELECT visitors FROM daily_visitor_counts
+        WHERE site_id = ${siteId} AND day = ${day}::date), 0) AS visitors,
       (SELECT coalesce(json_agg(top), '[]') FROM
-        (SELECT path, sum(views) AS views FROM daily_paths
+        (SELECT path, views FROM daily_paths
          WHERE site_id = ${siteId} AND day = ${day}::date
-         GROUP BY path ORDER BY sum(views) DESC, path LIMIT ${topPaths}) AS top) AS paths`;
+         ORDER BY views DESC, path LIMIT ${topPaths}) AS top) AS paths`;
   const [row] = rows;
   if (row === undefined) throw new Error('a query without FROM answered no row');
   return { events: Number(row.events), visitors: Number(row.visitors), paths: row.paths };

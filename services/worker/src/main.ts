@@ -88,13 +88,14 @@ await runService('worker', async ({ log, fail, onStop }) => {
   const silentMs = DEAD_AFTER_CLAIM_TIMES * config.CLAIM_MIN_IDLE_MS;
   onStop(
     'upkeep',
-    startUpkeep(
+    startUpkeep({
       database,
-      async () => {
+      slots: shared.slots,
+      removeDeadConsumers: async () => {
         await Promise.all(shards.map(({ stream }) => stream.removeDeadConsumers(silentMs)));
       },
       log,
-    ),
+    }),
   );
   const watchdog = setInterval(() => {
     const limit = Math.max(WATCHDOG_LEAST_MS, WATCHDOG_DEADLINES * config.WRITE_DEADLINE_MS);

@@ -49,3 +49,15 @@ it('lets a busy shard have one turn while each of the others has one', async () 
   await Promise.all([shard('busy', 6), shard('x', 2), shard('y', 2)]);
   expect(turns.join(' ')).toBe('busy x y busy x y busy busy busy busy');
 });
+
+it('a place that is free can be taken without waiting, and only then', async () => {
+  const slots = new WriteSlots(1);
+  expect(slots.takeIfFree()).toBe(true);
+  expect(slots.takeIfFree()).toBe(false);
+  const waiting = slots.take();
+  slots.giveBack();
+  await waiting;
+  expect(slots.takeIfFree()).toBe(false);
+  slots.giveBack();
+  expect(slots.takeIfFree()).toBe(true);
+});

@@ -21,6 +21,13 @@ export class WriteSlots {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
+  /** Takes a place that nobody needs at the moment, to be given back like any. @returns whether there was one. */
+  takeIfFree(): boolean {
+    if (this.#free === 0) return false;
+    this.#free -= 1;
+    return true;
+  }
+
   giveBack(): void {
     const next = this.#waiting.shift();
     if (next === undefined) this.#free += 1;
