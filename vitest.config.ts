@@ -89,10 +89,12 @@ export default defineConfig({
           name: 'compose',
           include: ['e2e/src/compose/*.compose.test.ts'],
           exclude: NOT_OURS,
+          globalSetup: './e2e/src/compose/global-setup.ts',
           pool: 'forks',
           fileParallelism: false,
           testTimeout: 1_200_000,
           hookTimeout: 1_200_000,
+          teardownTimeout: 120_000,
         },
       },
       {

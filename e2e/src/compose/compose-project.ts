@@ -15,6 +15,9 @@ const BACK_WITHIN_MS = 120_000;
 const ANSWER_WITHIN_MS = 10_000;
 /** Each look is a process that takes as long. */
 const LOOK_EVERY_MS = 250;
+const PROJECT_LABEL = 'com.docker.compose.project';
+/** The projects of this suite; each is named after the process that made it. */
+const OWN_NAME = /^sluice-test-(\d+)(-[a-z]+)?$/;
 
 export class ComposeProject {
   readonly name: string;
@@ -38,6 +41,40 @@ export class ComposeProject {
   /** Nothing is started yet. @param name of letters, digits and dashes. */
   static async create(name: string): Promise<ComposeProject> {
     return new ComposeProject(name, await freePort(), await freePort());
+  }
+
+  /**
+   * Removes what runs of this suite left that were killed, or whose engine was: nobody else would, and
+   * their containers start again with the engine.
+   */
+  static async removeLeftovers(): Promise<void> {
+    const name = `{{.Label "${PROJECT_LABEL}"}}`;
+    const found = await Promise.all([
+      docker(['ps', '--all', '--format', name]),
+      docker(['volume', 'ls', '--format', name]),
+    ]);
+    for (const left of new Set(found.join('').split('\n'))) {
+      const [, pid] = OWN_NAME.exec(left) ?? [];
+      if (pid === undefined || isAlive(Number(pid))) continue;
+      console.log(`removing ${left}`);
+      await (await ComposeProject.create(left)).remove();
+    }
+  }
+
+  /** Everything of it: containers, networks, volumes, and the images built for it, replaced ones too. */
+  async remove(): Promise<void> {
+    const images = ['--rmi', 'local'];
+    await this.compose(
+      '--profile',
+      '*',
+      'down',
+      '--volumes',
+      ...images,
+      '--remove-orphans',
+      '--timeout',
+      '5',
+    );
+    await docker(['image', 'prune', '--force', '--filter', `label=${PROJECT_LABEL}=${this.name}`]);
   }
 
   /** Runs `docker compose ARGS`. @returns its standard output. */
@@ -85,6 +122,23 @@ export class ComposeProject {
       if (now === undefined || now.restarts === restarts) return 'not started again';
       return now.state === 'running' && now.health === 'healthy' ? undefined : `${now.state}, ${now.health}`;
     });
+  }
+
+  /**
+   * Stops and starts a container of a service.
+   *
+   * @returns the milliseconds from its start to its first answer that it is ready, at most.
+   */
+  async restart(service: string, port: number): Promise<number> {
+    const { id } = await this.running(service);
+    await docker(['restart', id]);
+    const [{ startedAt, addresses }] = (await inspect([id])) as [Container];
+    const url = `http://${addresses[`${this.name}_metrics`]}:${port}/readyz`;
+    await until(`ready: ${service}`, BACK_WITHIN_MS, async () => {
+      const { status } = await fetch(url, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
+      return status === 200 ? undefined : `status ${status}`;
+    });
+    return Date.now() - startedAt;
   }
 
   /** Waits until nobody is unhealthy: after a fault, health checks notice within their interval. */
@@ -154,5 +208,13 @@ export class ComposeProject {
     const address = addresses[`${this.name}_${network}`];
     if (!address) throw new Error(`${service} has no address in the network ${network}`);
     return address;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
 }

@@ -12,6 +12,8 @@ export interface Container {
   readonly health: string | undefined;
   /** Its main process, on this machine; 0 when it doesn't run. */
   readonly pid: number;
+  /** In epoch milliseconds. */
+  readonly startedAt: number;
   readonly restarts: number;
   readonly exitCode: number;
   readonly user: string;
@@ -84,7 +86,13 @@ interface Inspected {
   readonly Name: string;
   readonly Image: string;
   readonly RestartCount: number;
-  readonly State: { Status: string; Pid: number; ExitCode: number; Health?: { Status: string } };
+  readonly State: {
+    Status: string;
+    Pid: number;
+    StartedAt: string;
+    ExitCode: number;
+    Health?: { Status: string };
+  };
   readonly Config: { User: string; Labels: Record<string, string>; Env: string[] | null };
   readonly HostConfig: {
     ReadonlyRootfs: boolean;
@@ -108,6 +116,7 @@ function containerOf(found: Inspected): Container {
     state: state.Status,
     health: state.Health?.Status,
     pid: state.Pid,
+    startedAt: Date.parse(state.StartedAt),
     restarts: found.RestartCount,
     exitCode: state.ExitCode,
     user: config.User,

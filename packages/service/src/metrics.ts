@@ -5,15 +5,21 @@
  * The data path counts in plain objects (`Tally`), which cost a few nanoseconds where prom-client's
  * labels cost half a microsecond; they are turned into metrics when somebody asks.
  */
+import { statfs } from 'node:fs/promises';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 
 export { Histogram, Registry } from 'prom-client';
 
-/** A registry with the process's own figures (CPU, memory, event-loop lag) in it. */
+/** A registry with the process's own figures (CPU, memory, event-loop lag, its disk) in it. */
 export function createRegistry(service: string): Registry {
   const registry = new Registry();
   registry.setDefaultLabels({ service });
   collectDefaultMetrics({ register: registry });
+  // In a container that is the engine's disk, which its volumes are on too.
+  createAskedGauge(registry, 'sluice_disk_free_ratio', 'Free share of the disk.', async () => {
+    const { bavail, blocks } = await statfs('/');
+    return bavail / blocks;
+  });
   return registry;
 }
 
@@ -70,6 +76,23 @@ export function createGauge(registry: Registry, name: string, help: string, read
     registers: [registry],
     collect() {
       this.set(read());
+    },
+  });
+}
+
+/** A gauge for which somebody else is asked when somebody asks; NaN when there is no answer. */
+export function createAskedGauge(
+  registry: Registry,
+  name: string,
+  help: string,
+  ask: () => Promise<number>,
+): void {
+  new Gauge({
+    name,
+    help,
+    registers: [registry],
+    async collect() {
+      this.set(await ask().catch(() => Number.NaN));
     },
   });
 }

@@ -7,6 +7,8 @@ import type { StreamKeys } from '@sluice/event/stream';
 import type { Log } from '@sluice/service/log';
 
 const INTERVAL_MS = 1_000;
+/** Without an answer: what waits to be ready isn't kept waiting, and asking a connection that isn't there costs nothing. */
+const RETRY_MS = 100;
 
 /** What one look at Redis found. */
 export interface RedisState {
@@ -65,10 +67,10 @@ export class RedisWatch {
     return this.#state;
   }
 
-  /** Looks now and every second from then on. Never rejects. */
+  /** Looks now and every second from then on, sooner after a look that failed. Never rejects. */
   async start(): Promise<void> {
-    await this.#look();
-    if (!this.#stopped) this.#timer = setTimeout(() => void this.start(), INTERVAL_MS);
+    const nextInMs = (await this.#look()) ? INTERVAL_MS : RETRY_MS;
+    if (!this.#stopped) this.#timer = setTimeout(() => void this.start(), nextInMs);
   }
 
   /** Takes in the counter of accepted events from an append's reply. */
@@ -81,7 +83,8 @@ export class RedisWatch {
     clearTimeout(this.#timer);
   }
 
-  async #look(): Promise<void> {
+  /** @returns whether it had its answer. */
+  async #look(): Promise<boolean> {
     try {
       const { client, keys, replicas, observe } = this.#options;
       const seenBefore = this.#acceptedSeen;
@@ -107,8 +110,10 @@ export class RedisWatch {
         (this.#lacksReplicas ? `${connected} of ${replicas} replicas are connected` : undefined);
       this.#tellRisks(risks);
       observe(this.#state);
+      return true;
     } catch (error) {
       this.#problem = error instanceof Error ? error.message : String(error);
+      return false;
     }
   }
 

@@ -3,7 +3,7 @@ import { shardsOf } from '@sluice/event/stream';
 import { Health } from '@sluice/service/health';
 import { closeServer, createProbeServer, listen } from '@sluice/service/http-server';
 import { runService } from '@sluice/service/lifecycle';
-import { createRegistry } from '@sluice/service/metrics';
+import { createAskedGauge, createRegistry } from '@sluice/service/metrics';
 import { workerConfig } from './config.ts';
 import { Database } from './database.ts';
 import { DeadLetters } from './dead-letters.ts';
@@ -71,6 +71,12 @@ await runService('worker', async ({ log, fail, onStop }) => {
       }),
   );
   requireShards(health, shards);
+  createAskedGauge(
+    registry,
+    'sluice_oldest_pending_seconds',
+    'Age of the oldest entry that is read and not settled, by any worker.',
+    async () => Math.max(...(await Promise.all(shards.map(({ stream }) => stream.oldestPendingSeconds())))),
+  );
 
   onStop('connections', async () => {
     for (const shard of shards) shard.disconnect();

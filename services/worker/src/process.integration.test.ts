@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
+import { GROUP } from '@sluice/event/stream';
 import { ownRedis } from '@sluice/event/testing/stream';
 import { type NodeProcess, startNode } from '@sluice/service/testing/node-process';
 import { freePort } from '@sluice/stack/free-port';
@@ -52,6 +53,25 @@ describe('a worker', () => {
       expect((await worker.get('/metrics')).text).toMatch(/^sluice_stored_events_total\S* 20$/m);
     }, WITHIN);
     expect(await worker.get('/event')).toMatchObject({ status: 404 });
+  });
+
+  it('tells how old the oldest entry is that somebody holds, and how full the disk is', async () => {
+    const stream = await ownStream();
+    const [id = ''] = await append(stream, entryOf(...eventsOf(1)));
+    await stream.client.xReadGroup(GROUP, 'slow', { key: stream.keys.stream, id: '>' });
+    const worker = await ownWorker({ STREAM_KEY: stream.keys.stream });
+    await isReady(worker);
+    const figure = async (name: string) => {
+      const { text } = await worker.get('/metrics');
+      return Number(new RegExp(`^${name}\\S* (\\S+)$`, 'm').exec(text)?.[1]);
+    };
+    const age = await figure('sluice_oldest_pending_seconds');
+    expect(age).toBeGreaterThan(0);
+    expect(age).toBeLessThanOrEqual((Date.now() - Number.parseInt(id, 10)) / 1_000);
+    await stream.client.settle(stream.keys, [{ id, n: 1 }]);
+    expect(await figure('sluice_oldest_pending_seconds')).toBe(0);
+    expect(await figure('sluice_disk_free_ratio')).toBeGreaterThan(0);
+    expect(await figure('sluice_disk_free_ratio')).toBeLessThan(1);
   });
 
   it('told to stop leaves nothing pending and no consumer, and exits with 0', async () => {

@@ -86,6 +86,14 @@ export class StreamReader {
     return this.#claimed.length > 0 || this.#cursor !== '0-0';
   }
 
+  /** How long ago the oldest entry was added that is read and not settled, by anyone; 0 without any. */
+  async oldestPendingSeconds(): Promise<number> {
+    const { control, keys } = this.#options;
+    const [oldest] = await control.xPendingRange(keys.stream, GROUP, '-', '+', 1);
+    // An id begins with Redis' time in milliseconds.
+    return oldest === undefined ? 0 : Math.max(0, (Date.now() - Number.parseInt(oldest.id, 10)) / 1_000);
+  }
+
   /** @returns the ids that another consumer has taken over. */
   renew(ids: readonly string[]): Promise<string[]> {
     const { control, keys, consumer } = this.#options;
