@@ -19,7 +19,7 @@ export interface Delivery {
 /** Entries claimed at a time from dead consumers; small, since none of them can be trusted. */
 const RECLAIM_COUNT = 64;
 /** From this delivery on an entry is handed out alone: if it kills again, it kills alone. */
-const ISOLATE_FROM_DELIVERY = 3;
+const SUSPECT_FROM_DELIVERY = 3;
 
 export interface StreamReaderOptions {
   readonly reading: StreamCommands;
@@ -66,19 +66,28 @@ export class StreamReader {
   /**
    * Entries whose consumer hasn't renewed its claim in time, now this one's.
    *
+   * @param alone nothing else is under way in this process, so a suspect may be handed out: see meetsSuspect.
    * @returns them, and the ids of those that were pending but are gone from the stream.
    */
-  async reclaim(): Promise<{ deliveries: Delivery[]; vanished: readonly string[] }> {
+  async reclaim(alone = false): Promise<{ deliveries: Delivery[]; vanished: readonly string[] }> {
     const vanished = this.#claimed.length === 0 ? await this.#claim() : [];
-    const isolated = this.#claimed.findIndex(
-      ({ deliveredBefore }) => deliveredBefore >= ISOLATE_FROM_DELIVERY - 1,
-    );
+    if (this.meetsSuspect && !alone) return { deliveries: [], vanished };
+    const suspect = this.#claimed.findIndex(isSuspect);
     const taken = this.#claimed.splice(
       0,
-      isolated === 0 ? 1 : isolated === -1 ? this.#claimed.length : isolated,
+      suspect === 0 ? 1 : suspect === -1 ? this.#claimed.length : suspect,
     );
     if (taken.length === 0) return { deliveries: [], vanished };
     return { deliveries: await this.#fetch(taken), vanished };
+  }
+
+  /**
+   * Whether the next to be taken over may be what killed those that had it. What is under way beside it
+   * would be killed with it, be delivered as often in the end, and be given up though nothing is wrong with it.
+   */
+  get meetsSuspect(): boolean {
+    const [next] = this.#claimed;
+    return next !== undefined && isSuspect(next);
   }
 
   /** Whether reclaim() has more to hand out at once. */
@@ -142,6 +151,10 @@ export class StreamReader {
     }
     return deliveries;
   }
+}
+
+function isSuspect({ deliveredBefore }: Claimed): boolean {
+  return deliveredBefore >= SUSPECT_FROM_DELIVERY - 1;
 }
 
 /** Whether Redis answered with this error code. */
