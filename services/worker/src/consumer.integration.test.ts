@@ -328,6 +328,23 @@ describe('while it is HALTED', () => {
   });
 });
 
+describe('a defect of ours', () => {
+  it('ends it at once, and leaves pending what it was about', async () => {
+    const defect = new TypeError('a defect');
+    const slots = Object.assign(new WriteSlots(2), {
+      giveBack: () => {
+        throw defect;
+      },
+    });
+    const { ended, enters } = await startConsumer(stream, database(), { slots, fails: true });
+    await enters('READING');
+    const [id] = await append(stream, entryOf(...eventsOf(3)));
+    await expect(ended).rejects.toBe(defect);
+    expect(await stream.pending()).toMatchObject([{ id }]);
+    expect(await counters(stream.client, stream.keys)).toMatchObject({ settled: 0 });
+  });
+});
+
 describe('a stop under load', () => {
   it('ends what is under way and leaves nothing pending; what was not read is still there', async () => {
     const { consumer, enters, ended } = await startConsumer(stream, database(), { batchMaxEvents: 50 });

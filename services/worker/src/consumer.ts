@@ -79,6 +79,8 @@ export class Consumer {
   #mode: Mode = 'STARTING';
   #problem: string | undefined = 'starting';
   #renewing = false;
+  /** Rejects when a batch met something that no retry is for. */
+  readonly #defect = Promise.withResolvers<never>();
   /** What is under way may kill the process, and is the only thing under way. */
   #alone = false;
   /** By performance.now(), when the loop last turned: what the watchdog looks at. */
@@ -98,20 +100,18 @@ export class Consumer {
     return this.#problem;
   }
 
-  /** Works until stop(). Rejects only on a defect. */
+  /**
+   * Works until stop(). Rejects only on a defect, and at once: the process must end then. What it holds
+   * stays pending, and an entry that the defect is about is set aside when it was delivered too often.
+   */
   async run(): Promise<void> {
     const renewal = setInterval(() => void this.#renewClaims(), this.#options.claimMinIdleMs / 3);
     try {
-      await Promise.race([this.#options.connected, this.#stopped]);
-      await this.#untilDone('start', async () => {
-        await this.#options.stream.createGroup();
-        await this.#options.prepare();
-      });
-      if (!this.#stopping) this.#enter('READING', undefined);
-      while (!this.#stopping) await this.#turn();
-      await Promise.all(this.#underWay.values());
+      await Promise.race([this.#loop(), this.#defect.promise]);
     } finally {
       clearInterval(renewal);
+      // After a defect a turn may be under way still: let it be the last.
+      this.#stop.abort();
     }
     this.#enter('STOPPED', 'stopped');
   }
@@ -133,6 +133,17 @@ export class Consumer {
 
   get #stopping(): boolean {
     return this.#stop.signal.aborted;
+  }
+
+  async #loop(): Promise<void> {
+    await Promise.race([this.#options.connected, this.#stopped]);
+    await this.#untilDone('start', async () => {
+      await this.#options.stream.createGroup();
+      await this.#options.prepare();
+    });
+    if (!this.#stopping) this.#enter('READING', undefined);
+    while (!this.#stopping) await this.#turn();
+    await Promise.all(this.#underWay.values());
   }
 
   async #turn(): Promise<void> {
@@ -186,7 +197,7 @@ export class Consumer {
       this.#underWay.delete(batch);
       this.#alone = false;
     };
-    void work.finally(ended).catch(() => undefined);
+    work.finally(ended).catch(this.#defect.reject);
   }
 
   /** Waits for writers, as long as the other shards need them; what is held meanwhile is renewed. */
