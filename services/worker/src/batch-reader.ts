@@ -5,9 +5,11 @@
  * when it is its turn: however many shards there are, what waits in memory is one batch, and what is
  * written at once are whole ones.
  */
+
+import type { Delivery } from '@sluice/event/stream';
 import type { Log } from '@sluice/service/log';
 import { faultOf } from './postgres-fault.ts';
-import type { Delivery, StreamReader } from './stream-reader.ts';
+import type { StreamReader } from './stream-reader.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 
 /** A stop waits at most this long for a read that blocks; new entries end it at once. */

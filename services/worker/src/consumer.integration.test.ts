@@ -150,6 +150,25 @@ describe('while it is READING', () => {
     await expectStored([suspect, ...free]);
   });
 
+  it('an entry that it took over and can’t look at yet is not taken over from it', async () => {
+    const claimMinIdleMs = 1_000;
+    const suspects = [eventsOf(1), eventsOf(1)];
+    const ids = await append(stream, ...suspects.map((events) => entryOf(...events)));
+    await stream.killedHolding(ids, 2);
+    const letGo = await lockEvents(database());
+    const { enters } = await startConsumer(stream, database(), { claimMinIdleMs });
+    await enters('WAITING');
+    const other = await stream.reader({ consumer: 'other', claimMinIdleMs });
+    const since = performance.now();
+    await vi.waitUntil(async () => {
+      await other.reclaim();
+      expect(other.claimed).toEqual([]);
+      return performance.now() - since > 2 * claimMinIdleMs;
+    }, WITHIN);
+    await letGo();
+    await expectStored(suspects.flat());
+  });
+
   it('an entry that may be what kills waits for what other shards have under way', async () => {
     const suspects = eventsOf(1);
     await stream.killedHolding(await append(stream, entryOf(...suspects)), 2);

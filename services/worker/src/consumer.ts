@@ -16,13 +16,14 @@
  * An entry read ends stored, dead-lettered, or still pending; nothing is settled before its commit.
  */
 import assert from 'node:assert/strict';
+import type { Delivery } from '@sluice/event/stream';
 import { backoffMs } from '@sluice/service/backoff';
 import type { Log } from '@sluice/service/log';
 import { type Batch, batchOf } from './batch.ts';
 import { BatchReader, BLOCK_MS } from './batch-reader.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import { faultOf, sqlstateOf } from './postgres-fault.ts';
-import { type Delivery, isReply, type StreamReader } from './stream-reader.ts';
+import { isReply, type StreamReader } from './stream-reader.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 import type { WriteSlots } from './write-slots.ts';
 import type { Writer } from './writer.ts';
@@ -313,9 +314,11 @@ export class Consumer {
       const held: readonly Held[] = [
         ...this.#underWay.keys(),
         ...(this.#waiting === undefined ? [] : [this.#waiting]),
+        // Not asked how old: it is a claim's worth of entries at most.
+        { entries: this.#options.stream.claimed, readAt: Number.NEGATIVE_INFINITY },
       ];
       for (const { entries, readAt } of held) {
-        if (readAt > heldSince) continue;
+        if (readAt > heldSince || entries.length === 0) continue;
         const gone = await this.#options.stream.renew(entries.map(({ id }) => id));
         if (gone.length > 0)
           this.#options.log.warn({ entries: gone.length }, 'claims taken over by another worker');

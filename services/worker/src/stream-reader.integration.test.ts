@@ -179,6 +179,37 @@ describe('reclaim', () => {
     expect(await stream.pending()).toHaveLength(2);
     expect(await reader.reclaim()).toEqual({ deliveries: [], vanished: [] });
   });
+
+  describe('what was taken over and is kept back', () => {
+    /** A reader that has claimed two entries and handed out neither. */
+    async function keepingBack() {
+      const ids = await append(stream, ...ofSize(1, 2));
+      await stream.killedHolding(ids, 2);
+      const reader = await stream.reader({ consumer: 'living' });
+      expect((await reader.reclaim()).deliveries).toEqual([]);
+      expect(reader.claimed.map(({ id }) => id)).toEqual(ids);
+      return { ids, reader };
+    }
+
+    it('is not stolen back from who took it over since', async () => {
+      const { ids, reader } = await keepingBack();
+      const [first = ''] = ids;
+      await stream.client.xClaim(stream.keys.stream, GROUP, 'other', 0, first);
+      expect(await reader.reclaim(true)).toEqual({ deliveries: [], vanished: [] });
+      expect((await reader.reclaim(true)).deliveries).toMatchObject([{ id: ids[1], deliveries: 3 }]);
+      expect(await stream.pending()).toEqual([
+        { id: ids[0], consumer: 'other', deliveries: 3 },
+        { id: ids[1], consumer: 'living', deliveries: 3 },
+      ]);
+    });
+
+    it('is named when it was deleted since', async () => {
+      const { ids, reader } = await keepingBack();
+      await stream.client.xDel(stream.keys.stream, ids[0] as string);
+      expect(await reader.reclaim(true)).toEqual({ deliveries: [], vanished: [ids[0]] });
+      expect((await reader.reclaim(true)).vanished).toEqual([]);
+    });
+  });
 });
 
 describe('settle', () => {
