@@ -332,7 +332,7 @@ describe('while it is HALTED', () => {
   });
 
   it('by dead letters that can’t be kept nothing is settled', async () => {
-    const { consumer, enters } = await startConsumer(stream, database());
+    const { consumer, enters, counted } = await startConsumer(stream, database());
     await enters('READING');
     const grant = await revoke(database(), 'INSERT ON dead_letters');
     const good = eventsOf(3);
@@ -344,6 +344,8 @@ describe('while it is HALTED', () => {
     await enters('READING');
     await expectStored(good);
     expect(await lettersIn(database())).toMatchObject([{ payload: 'poison', times: 1 }]);
+    expect(await counted('sluice_stored_events_total')).toBe(3);
+    expect(await counted('sluice_duplicate_events_total')).toBe(0);
   });
 });
 

@@ -216,6 +216,7 @@ export class Consumer {
   async #work(batch: Batch, taken: number): Promise<void> {
     const { writer, deadLetters, stream, slots, metrics } = this.#options;
     let redelivered = batch.redelivered;
+    const progress = { inserted: 0 };
     let tried = false;
     let places = taken;
     const goOnBeside = () => {
@@ -231,7 +232,7 @@ export class Consumer {
       // It was tried and didn't kill: however long it waits now, the others needn't wait for it.
       if (tried) goOnBeside();
       tried = true;
-      const result = await writer.store(batch.events, again);
+      const result = await writer.store(batch.events, again, progress);
       await deadLetters.keep(batch.broken);
       metrics.stored(result, again, (performance.now() - startedAt) / 1_000);
       this.#recover();
