@@ -17,6 +17,13 @@ export function killedAfterCommit(nth: number): Rewrite {
   return { file: 'services/worker/src/consumer.ts', find, replace: `${find} ${onPass(nth, KILL)}` };
 }
 
+/** A worker meets a defect of its own when its `nth` batch is committed, before it settles it. */
+export function failingAfterCommit(nth: number): Rewrite {
+  const find = 'if (!stored) return;';
+  const code = "throw new Error('failpoint: a defect')";
+  return { file: 'services/worker/src/consumer.ts', find, replace: `${find} ${onPass(nth, code)}` };
+}
+
 /** A worker kills itself when the rows of its `nth` COPY are with the server, but not their end. */
 export function killedInCopy(nth: number): Rewrite {
   return inCopy(nth, KILL);

@@ -1,7 +1,7 @@
 /** Fault 25: an entry that kills the worker that reads it. */
 import { expect, it } from 'vitest';
 import { createEvent } from '../contents.ts';
-import { killedByEntry } from '../failpoints.ts';
+import { failingAfterCommit, killedByEntry } from '../failpoints.ts';
 import { givenSystem } from '../given-system.ts';
 import { Ledger } from '../ledger.ts';
 import { startLoad } from '../load.ts';
@@ -38,4 +38,19 @@ it('fault 25: an entry that kills the worker that reads it → dead-lettered aft
   });
   const figures = await assertNothingLostOrDoubled(system, [before, poison, after]);
   expect(figures).toMatchObject({ stored: 1_000, deadLettered: 1 });
+});
+
+it('a batch that meets a defect of the worker → it ends with 1, and what it held is taken over', async () => {
+  const random = seededRandom();
+  const system = await givenSystem({ workers: 0 });
+  const load = startLoad(system, { random, connections: 20, count: 500 });
+  await load.done;
+  const worker = await system.spawn('worker', { rewrites: [failingAfterCommit(1)] });
+  expect(await worker.dies()).toMatchObject({ code: 1 });
+  expect(worker.log.at(-1)).toMatchObject({ level: 'fatal', msg: 'the consumer failed' });
+  const { pending, settled } = await system.backlog();
+  expect([pending > 0, settled]).toEqual([true, 0]);
+  await system.add('worker');
+  await system.drain();
+  await assertNothingLostOrDoubled(system, load);
 });

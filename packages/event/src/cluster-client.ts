@@ -33,7 +33,7 @@ export type StreamCommands = Pick<
   | 'xInfoConsumers'
   | 'xAutoClaimJustId'
   | 'xPendingRange'
-  | 'xClaim'
+  | 'deliver'
   | 'mGet'
   | 'info'
   | 'configGet'
@@ -73,7 +73,7 @@ export class ClusterClient extends EventEmitter implements StreamCommands {
   readonly xInfoConsumers = this.#forward('xInfoConsumers');
   readonly xAutoClaimJustId = this.#forward('xAutoClaimJustId');
   readonly xPendingRange = this.#forward('xPendingRange');
-  readonly xClaim = this.#forward('xClaim');
+  readonly deliver = this.#forward('deliver');
   readonly mGet = this.#forward('mGet');
   readonly info = ((section) => this.onNode((node) => node.info(section))) as StreamClient['info'];
   readonly configGet = ((name) => this.onNode((node) => node.configGet(name))) as StreamClient['configGet'];

@@ -164,6 +164,7 @@ it('when Redis is out of memory nothing is appended, and all else goes on', asyn
   await expect(client.createGroup(keys)).rejects.toThrow(/^BUSYGROUP/);
   expect(await client.createGroup(newKeys())).toBe('OK');
   expect(await client.renew(keys, 'a', idsOf(held))).toEqual([]);
+  expect((await client.deliver(keys, 'a', idsOf(held))).deliveries).toHaveLength(2);
   expect(await client.settle(keys, held)).toEqual({ settled: 7, lost: 0 });
   expect(await client.removeConsumer(keys, 'a')).toBe(true);
   expect(await counters(client, keys)).toEqual({ accepted: 7, settled: 7, lost: 0 });
@@ -209,6 +210,70 @@ describe('renew', () => {
     await client.xTrim(keys.stream, 'MAXLEN', 0);
     expect(await client.renew(keys, 'a', idsOf(held))).toEqual([]);
     expect(await client.settle(keys, held)).toEqual({ settled: 3, lost: 0 });
+  });
+});
+
+describe('deliver', () => {
+  it('fetches what the consumer holds, and counts a delivery of it', async () => {
+    const { client, keys } = await openStream();
+    await client.append(keys, NO_LIMIT, [entry(1), entry(2), entry(3)]);
+    const [first, second] = idsOf(await readAll(client, keys, 'a'));
+    assert(first && second);
+    expect(await client.deliver(keys, 'a', [first, second])).toEqual({
+      deliveries: [
+        { id: first, fields: { ...entry(1), n: '1' }, deliveries: 2 },
+        { id: second, fields: { ...entry(2), n: '2' }, deliveries: 2 },
+      ],
+      vanished: [],
+    });
+    expect((await client.deliver(keys, 'a', [first])).deliveries).toMatchObject([
+      { id: first, deliveries: 3 },
+    ]);
+    expect((await pendingOf(client, keys)).map(({ deliveriesCounter }) => deliveriesCounter)).toEqual([
+      3, 2, 1,
+    ]);
+  });
+
+  it('leaves alone what another consumer has taken over, and what is settled', async () => {
+    const { client, keys } = await openStream();
+    await client.append(keys, NO_LIMIT, [entry(1), entry(1)]);
+    const [taken, settled] = idsOf(await readAll(client, keys, 'a'));
+    assert(taken && settled);
+    await client.xClaim(keys.stream, GROUP, 'b', 0, taken);
+    await client.settle(keys, [{ id: settled, n: 1 }]);
+    expect(await client.deliver(keys, 'a', [taken, settled])).toEqual({ deliveries: [], vanished: [] });
+    expect(await pendingOf(client, keys)).toMatchObject([{ id: taken, consumer: 'b', deliveriesCounter: 2 }]);
+  });
+
+  it('names what is gone from the stream, once', async () => {
+    const { client, keys } = await openStream();
+    await client.append(keys, NO_LIMIT, [entry(1), entry(1)]);
+    const [gone, kept] = idsOf(await readAll(client, keys, 'a'));
+    assert(gone && kept);
+    await client.xDel(keys.stream, gone);
+    expect(await client.deliver(keys, 'a', [gone, kept])).toMatchObject({
+      deliveries: [{ id: kept }],
+      vanished: [gone],
+    });
+    expect(await client.deliver(keys, 'a', [gone])).toEqual({ deliveries: [], vanished: [] });
+  });
+
+  it('says so when the group is gone', async () => {
+    const { client, keys } = await openStream();
+    await client.xGroupDestroy(keys.stream, GROUP);
+    await expect(client.deliver(keys, 'a', ['1-1'])).rejects.toThrow(/^NOGROUP/);
+  });
+
+  it('keeps a field by any name', async () => {
+    const { client, keys } = await openStream();
+    const id = await client.xAdd(keys.stream, '*', { a: '1' });
+    await client.sendCommand(['XADD', keys.stream, '*', '__proto__', 'x', 'toString', 'y']);
+    const [, odd = ''] = idsOf(await readAll(client, keys, 'a'));
+    const [delivery] = (await client.deliver(keys, 'a', [id, odd])).deliveries.slice(1);
+    expect(Object.entries(delivery?.fields ?? {})).toEqual([
+      ['__proto__', 'x'],
+      ['toString', 'y'],
+    ]);
   });
 });
 

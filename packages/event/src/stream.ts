@@ -1,5 +1,5 @@
 /**
- * The stream in Redis, where ingest and worker meet: its keys, the two scripts that keep its counters
+ * The stream in Redis, where ingest and worker meet: its keys, the scripts that keep its counters
  * exact, and the client's settings.
  *
  * Three keys belong together: the stream, how many events were ever accepted, and how many of them
@@ -162,6 +162,55 @@ return gone`,
 });
 
 /**
+ * Fetches entries that a consumer has claimed, which counts a delivery of each; only those that it still
+ * holds, since by now another may have claimed them and be at work.
+ *
+ * One that is gone from the stream ends its being pending here, as it does in an XAUTOCLAIM.
+ *
+ * KEYS stream. ARGV group, consumer, ids. Answers {{id, fields and values, deliveries} …, ids that are gone}.
+ */
+const deliver = defineScript({
+  NUMBER_OF_KEYS: 1,
+  SCRIPT: `#!lua flags=allow-oom
+local delivered, vanished = {}, {}
+for i = 3, #ARGV do
+  local pending = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2])[1]
+  if pending then
+    local entry = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i])[1]
+    if entry then delivered[#delivered + 1] = {entry[1], entry[2], pending[4] + 1}
+    else vanished[#vanished + 1] = ARGV[i] end
+  end
+end
+return {delivered, vanished}`,
+  parseCommand(parser: CommandParser, keys: StreamKeys, consumer: string, ids: readonly string[]) {
+    parser.pushKeys([keys.stream]);
+    parser.push(GROUP, consumer, ...ids);
+  },
+  transformReply: (reply: unknown): { deliveries: Delivery[]; vanished: string[] } => {
+    const [delivered, vanished] = reply as [[string, string[], number][], string[]];
+    return {
+      deliveries: delivered.map(([id, flat, deliveries]) => ({ id, fields: fieldsOf(flat), deliveries })),
+      vanished,
+    };
+  },
+});
+
+/** An entry as it was delivered to a consumer. */
+export interface Delivery {
+  readonly id: string;
+  readonly fields: { readonly [name: string]: string };
+  /** How often it was delivered to anyone, this time included. */
+  readonly deliveries: number;
+}
+
+/** @param flat names and values by turns. */
+function fieldsOf(flat: readonly string[]): Delivery['fields'] {
+  const fields: [string, string][] = [];
+  for (let at = 0; at + 1 < flat.length; at += 2) fields.push([flat[at] as string, flat[at + 1] as string]);
+  return Object.fromEntries(fields);
+}
+
+/**
  * Makes the group, from the start of the stream, and the stream with it. A script, since Redis refuses the
  * plain command when it is out of memory, and then nobody could ever make room.
  *
@@ -219,7 +268,7 @@ export function surelyNotWritten(error: unknown): boolean {
 }
 
 /** The scripts, for a client of either kind. */
-export const streamScripts = { append, settle, renew, createGroup, removeConsumer };
+export const streamScripts = { append, settle, renew, deliver, createGroup, removeConsumer };
 
 export interface StreamClientOptions {
   readonly url: string;

@@ -5,9 +5,11 @@
  * when it is its turn: however many shards there are, what waits in memory is one batch, and what is
  * written at once are whole ones.
  */
+
+import type { Delivery } from '@sluice/event/stream';
 import type { Log } from '@sluice/service/log';
 import { faultOf } from './postgres-fault.ts';
-import type { Delivery, StreamReader } from './stream-reader.ts';
+import type { StreamReader } from './stream-reader.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 
 /** A stop waits at most this long for a read that blocks; new entries end it at once. */
@@ -37,11 +39,21 @@ export class BatchReader {
     this.#options = options;
   }
 
+  /** Whether next() has nothing more to give before suspect() was called. */
+  get meetsSuspect(): boolean {
+    return this.#options.stream.meetsSuspect;
+  }
+
+  /** The one entry that may be what kills workers; for when nothing else is under way in this process. */
+  suspect(): Promise<Delivery[]> {
+    return this.#reclaimed(true);
+  }
+
   /** Waits for something up to BLOCK_MS. @returns all that is there, up to this shard's part of a batch. */
   async next(): Promise<Delivery[]> {
     const { batchMaxEvents, shards } = this.#options;
     const reclaimed = await this.#reclaimed();
-    if (reclaimed !== undefined) return reclaimed;
+    if (reclaimed.length > 0 || this.meetsSuspect) return reclaimed;
     const deliveries: Delivery[] = [];
     await this.#readNew(deliveries, Math.ceil(batchMaxEvents / shards), MAX_BATCH_BYTES / shards);
     return deliveries;
@@ -58,17 +70,17 @@ export class BatchReader {
     }
   }
 
-  async #reclaimed(): Promise<Delivery[] | undefined> {
+  async #reclaimed(alone = false): Promise<Delivery[]> {
     const { stream, metrics, log, claimMinIdleMs } = this.#options;
     const interval = Math.min(1_000, claimMinIdleMs / 2);
-    if (!stream.hasClaimed && performance.now() - this.#lastReclaimAt < interval) return undefined;
+    if (!stream.hasClaimed && performance.now() - this.#lastReclaimAt < interval) return [];
     this.#lastReclaimAt = performance.now();
-    const { deliveries, vanished } = await stream.reclaim();
+    const { deliveries, vanished } = await stream.reclaim(alone);
     if (vanished.length > 0) {
       metrics.vanished(vanished.length);
       log.error({ entries: vanished.length }, 'entries were deleted before they were stored');
     }
-    if (deliveries.length === 0) return undefined;
+    if (deliveries.length === 0) return [];
     metrics.reclaimed(deliveries.length);
     log.info({ entries: deliveries.length }, 'took over entries of a dead consumer');
     return deliveries;

@@ -1,7 +1,7 @@
 import type { SluiceEvent } from '@sluice/event/event';
+import type { Delivery } from '@sluice/event/stream';
 import { describe, expect, it } from 'vitest';
 import { batchOf } from './batch.ts';
-import type { Delivery } from './stream-reader.ts';
 import { entryOf, eventOf } from './testing/events.ts';
 
 const MAX_DELIVERIES = 5;

@@ -1,8 +1,8 @@
 /** What a worker writes at once: the events of some entries, and what is left to do with the entries. */
 import { type ReadEntry, readEntry } from '@sluice/event/entry';
 import type { SluiceEvent } from '@sluice/event/event';
+import type { Delivery } from '@sluice/event/stream';
 import type { DeadLetter } from './dead-letters.ts';
-import type { Delivery } from './stream-reader.ts';
 
 export interface Batch {
   readonly entries: readonly { readonly id: string; readonly n: number }[];

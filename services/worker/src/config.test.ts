@@ -8,6 +8,10 @@ it('a worker needs to know only where Redis and Postgres are', () => {
   expect(() => workerConfig({})).toThrow('DATABASE_URL is required\n  REDIS_URL is required');
 });
 
+it('an entry gets the delivery that it has alone before it is given up', () => {
+  expect(() => workerConfig({ ...NEEDED, MAX_DELIVERIES: '2' })).toThrow(/MAX_DELIVERIES/);
+});
+
 describe('the claim time', () => {
   it('is above the write deadline when nothing is said', () => {
     const { CLAIM_MIN_IDLE_MS, WRITE_DEADLINE_MS } = workerConfig(NEEDED);

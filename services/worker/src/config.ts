@@ -30,8 +30,11 @@ const entries = {
   WRITE_DEADLINE_MS: integer(20_000, 2_500, 600_000),
   /** Entries whose consumer hasn't renewed its claim for so long are taken over. */
   CLAIM_MIN_IDLE_MS: integer(30_000, 200, 3_600_000),
-  /** An entry delivered more often kills workers: it is dead-lettered unread. */
-  MAX_DELIVERIES: integer(5, 2, 1_000),
+  /**
+   * An entry delivered more often kills workers: it is dead-lettered unread. The third delivery is the
+   * first that it has alone; before that, what was beside it would be given up as well.
+   */
+  MAX_DELIVERIES: integer(5, 3, 1_000),
 };
 
 /** @throws {ConfigError} naming every variable that is wrong, or those that don't fit together. */

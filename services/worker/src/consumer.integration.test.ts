@@ -3,11 +3,21 @@ import type { SluiceEvent } from '@sluice/event/event';
 import { GROUP } from '@sluice/event/stream';
 import { counters } from '@sluice/event/testing/stream';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { BLOCK_MS } from './batch-reader.ts';
 import { COPY_STATEMENT, copyRows } from './rows.ts';
 import { startConsumer } from './testing/consumer.ts';
-import { frozenCopy, lettersIn, lockEvents, revoke, storedIds, workerDatabase } from './testing/database.ts';
+import {
+  frozenCopy,
+  lettersIn,
+  lockEvents,
+  lockRow,
+  revoke,
+  storedIds,
+  workerDatabase,
+} from './testing/database.ts';
 import { entryOf, eventOf, eventsOf } from './testing/events.ts';
-import { append, type OwnStream, ownStream } from './testing/stream.ts';
+import { append, type OwnStream, ownStream, type Pending } from './testing/stream.ts';
+import { WriteSlots } from './write-slots.ts';
 
 /** Work takes milliseconds, a fault for an operator is looked at every five seconds, and the machine may be busy. */
 const WITHIN = { timeout: 20_000, interval: 20 };
@@ -25,6 +35,15 @@ async function expectStored(events: readonly SluiceEvent[]): Promise<void> {
   await vi.waitFor(async () => expect(await storedIds(database())).toEqual(idsOf(events)), WITHIN);
   await vi.waitFor(async () => expect(await stream.client.xLen(stream.keys.stream)).toBe(0), WITHIN);
   expect(await stream.pending()).toEqual([]);
+}
+
+/** Nothing else is pending for longer than a turn of the loop takes. */
+async function staysPending(expected: readonly Partial<Pending>[]): Promise<void> {
+  const since = performance.now();
+  await vi.waitUntil(async () => {
+    expect(await stream.pending()).toMatchObject(expected);
+    return performance.now() - since > 1.5 * BLOCK_MS;
+  }, WITHIN);
 }
 
 /** A time that Postgres refuses in every form that it is sent in. */
@@ -103,6 +122,70 @@ describe('while it is READING', () => {
       },
     ]);
     expect(await counters(stream.client, stream.keys)).toEqual({ accepted: 4, settled: 4, lost: 0 });
+  });
+
+  it('two entries that may be what kills are not looked at at once', async () => {
+    const suspects = [eventsOf(1), eventsOf(1)];
+    const ids = await append(stream, ...suspects.map((events) => entryOf(...events)));
+    await stream.killedHolding(ids, 2);
+    const letGo = await lockEvents(database());
+    const { enters } = await startConsumer(stream, database());
+    await enters('WAITING');
+    await staysPending([{ deliveries: 3 }, { deliveries: 2 }]);
+    await letGo();
+    await expectStored(suspects.flat());
+    expect(await lettersIn(database())).toEqual([]);
+  });
+
+  it('an entry that may be what kills holds nobody up once it was tried', async () => {
+    const { enters } = await startConsumer(stream, database(), { claimMinIdleMs: 500 });
+    await enters('READING');
+    const [suspect, free] = [eventOf(), eventsOf(10)];
+    const letGo = await lockRow(database(), suspect);
+    await stream.killedHolding(await append(stream, entryOf(suspect)), 2);
+    await enters('WAITING');
+    await append(stream, entryOf(...free));
+    await vi.waitFor(async () => expect(await storedIds(database())).toEqual(idsOf(free)), WITHIN);
+    await letGo();
+    await expectStored([suspect, ...free]);
+  });
+
+  it('an entry that it took over and can’t look at yet is not taken over from it', async () => {
+    const claimMinIdleMs = 1_000;
+    const suspects = [eventsOf(1), eventsOf(1)];
+    const ids = await append(stream, ...suspects.map((events) => entryOf(...events)));
+    await stream.killedHolding(ids, 2);
+    const letGo = await lockEvents(database());
+    const { enters } = await startConsumer(stream, database(), { claimMinIdleMs });
+    await enters('WAITING');
+    const other = await stream.reader({ consumer: 'other', claimMinIdleMs });
+    const since = performance.now();
+    await vi.waitUntil(async () => {
+      await other.reclaim();
+      expect(other.claimed).toEqual([]);
+      return performance.now() - since > 2 * claimMinIdleMs;
+    }, WITHIN);
+    await letGo();
+    await expectStored(suspects.flat());
+  });
+
+  it('an entry that may be what kills waits for what other shards have under way', async () => {
+    const suspects = eventsOf(1);
+    await stream.killedHolding(await append(stream, entryOf(...suspects)), 2);
+    const [other, elsewhere] = [await ownStream(), eventsOf(1)];
+    await append(other, entryOf(...elsewhere));
+    const letGo = await lockEvents(database());
+    const shared = { slots: new WriteSlots(2), shards: 2 };
+    const neighbour = await startConsumer(other, database(), shared);
+    await neighbour.enters('WAITING');
+    await startConsumer(stream, database(), { ...shared, name: 'living' });
+    await vi.waitFor(
+      async () => expect(await stream.pending()).toMatchObject([{ consumer: 'living' }]),
+      WITHIN,
+    );
+    await staysPending([{ deliveries: 2 }]);
+    await letGo();
+    await expectStored([...elsewhere, ...suspects]);
   });
 
   it('entries that were deleted unstored are counted as vanished, and their events as lost', async () => {
@@ -191,17 +274,13 @@ describe('while it is WAITING', () => {
     const { enters } = await startConsumer(stream, database(), { writers: 2 });
     await enters('READING');
     const [blocked, free] = [eventOf(), eventsOf(10)];
-    const writing = await database().sql.reserve();
-    await writing`BEGIN`;
-    await writing`INSERT INTO events (id, site_id, event_type, "timestamp", received_at)
-      VALUES (${blocked.id}, 'site-2', 'page_view', now(), now())`;
+    const letGo = await lockRow(database(), blocked);
     const [held] = await append(stream, entryOf(blocked));
     await enters('WAITING');
     await append(stream, entryOf(...free));
     await vi.waitFor(async () => expect(await storedIds(database())).toEqual(idsOf(free)), WITHIN);
     expect(await stream.pending()).toMatchObject([{ id: held, deliveries: 1 }]);
-    await writing`ROLLBACK`;
-    writing.release();
+    await letGo();
     await expectStored([blocked, ...free]);
   });
 
@@ -253,7 +332,7 @@ describe('while it is HALTED', () => {
   });
 
   it('by dead letters that can’t be kept nothing is settled', async () => {
-    const { consumer, enters } = await startConsumer(stream, database());
+    const { consumer, enters, counted } = await startConsumer(stream, database());
     await enters('READING');
     const grant = await revoke(database(), 'INSERT ON dead_letters');
     const good = eventsOf(3);
@@ -265,6 +344,25 @@ describe('while it is HALTED', () => {
     await enters('READING');
     await expectStored(good);
     expect(await lettersIn(database())).toMatchObject([{ payload: 'poison', times: 1 }]);
+    expect(await counted('sluice_stored_events_total')).toBe(3);
+    expect(await counted('sluice_duplicate_events_total')).toBe(0);
+  });
+});
+
+describe('a defect of ours', () => {
+  it('ends it at once, and leaves pending what it was about', async () => {
+    const defect = new TypeError('a defect');
+    const slots = Object.assign(new WriteSlots(2), {
+      giveBack: () => {
+        throw defect;
+      },
+    });
+    const { ended, enters } = await startConsumer(stream, database(), { slots, fails: true });
+    await enters('READING');
+    const [id] = await append(stream, entryOf(...eventsOf(3)));
+    await expect(ended).rejects.toBe(defect);
+    expect(await stream.pending()).toMatchObject([{ id }]);
+    expect(await counters(stream.client, stream.keys)).toMatchObject({ settled: 0 });
   });
 });
 

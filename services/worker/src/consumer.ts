@@ -16,13 +16,14 @@
  * An entry read ends stored, dead-lettered, or still pending; nothing is settled before its commit.
  */
 import assert from 'node:assert/strict';
+import type { Delivery } from '@sluice/event/stream';
 import { backoffMs } from '@sluice/service/backoff';
 import type { Log } from '@sluice/service/log';
 import { type Batch, batchOf } from './batch.ts';
 import { BatchReader, BLOCK_MS } from './batch-reader.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import { faultOf, sqlstateOf } from './postgres-fault.ts';
-import { type Delivery, isReply, type StreamReader } from './stream-reader.ts';
+import { isReply, type StreamReader } from './stream-reader.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 import type { WriteSlots } from './write-slots.ts';
 import type { Writer } from './writer.ts';
@@ -79,6 +80,10 @@ export class Consumer {
   #mode: Mode = 'STARTING';
   #problem: string | undefined = 'starting';
   #renewing = false;
+  /** Rejects when a batch met something that no retry is for. */
+  readonly #defect = Promise.withResolvers<never>();
+  /** What is under way may kill the process, and is the only thing under way. */
+  #alone = false;
   /** By performance.now(), when the loop last turned: what the watchdog looks at. */
   lastTurnAt = performance.now();
 
@@ -96,20 +101,18 @@ export class Consumer {
     return this.#problem;
   }
 
-  /** Works until stop(). Rejects only on a defect. */
+  /**
+   * Works until stop(). Rejects only on a defect, and at once: the process must end then. What it holds
+   * stays pending, and an entry that the defect is about is set aside when it was delivered too often.
+   */
   async run(): Promise<void> {
     const renewal = setInterval(() => void this.#renewClaims(), this.#options.claimMinIdleMs / 3);
     try {
-      await Promise.race([this.#options.connected, this.#stopped]);
-      await this.#untilDone('start', async () => {
-        await this.#options.stream.createGroup();
-        await this.#options.prepare();
-      });
-      if (!this.#stopping) this.#enter('READING', undefined);
-      while (!this.#stopping) await this.#turn();
-      await Promise.all(this.#underWay.values());
+      await Promise.race([this.#loop(), this.#defect.promise]);
     } finally {
       clearInterval(renewal);
+      // After a defect a turn may be under way still: let it be the last.
+      this.#stop.abort();
     }
     this.#enter('STOPPED', 'stopped');
   }
@@ -133,10 +136,27 @@ export class Consumer {
     return this.#stop.signal.aborted;
   }
 
+  async #loop(): Promise<void> {
+    await Promise.race([this.#options.connected, this.#stopped]);
+    await this.#untilDone('start', async () => {
+      await this.#options.stream.createGroup();
+      await this.#options.prepare();
+    });
+    if (!this.#stopping) this.#enter('READING', undefined);
+    while (!this.#stopping) await this.#turn();
+    await Promise.all(this.#underWay.values());
+  }
+
   async #turn(): Promise<void> {
     this.lastTurnAt = performance.now();
-    if (this.#underWay.size >= this.#options.writers || this.#mode === 'HALTED') {
+    const { meetsSuspect } = this.#reader;
+    const isFull = this.#underWay.size >= (meetsSuspect ? 1 : this.#options.writers);
+    if (isFull || this.#alone || this.#mode === 'HALTED') {
       await Promise.race([...this.#underWay.values(), this.#pause(BLOCK_MS)]);
+      return;
+    }
+    if (meetsSuspect) {
+      await this.#turnToSuspect();
       return;
     }
     let deliveries: Delivery[] = [];
@@ -144,17 +164,46 @@ export class Consumer {
       deliveries = await this.#reader.next();
     });
     if (deliveries.length === 0) return;
-    await this.#takeSlot(deliveries);
+    await this.#takeSlots(1, deliveries);
     if (this.#options.shards > 1) await this.#reader.fillUp(deliveries);
-    const batch = batchOf(deliveries, this.#options.maxDeliveries);
-    const work = this.#work(batch);
-    this.#underWay.set(batch, work);
-    void work.finally(() => this.#underWay.delete(batch)).catch(() => undefined);
+    this.#begin(deliveries, 1);
   }
 
-  /** Waits for a writer, as long as the other shards need them; what is held meanwhile is renewed. */
-  async #takeSlot(deliveries: readonly Delivery[]): Promise<void> {
-    const taken = this.#options.slots.take();
+  /**
+   * Looks at what may kill the process while no shard has anything else under way. It is fetched only then,
+   * because that counts its delivery. (What another shard has stored but couldn't settle yet can still be
+   * killed with it; to wait for that would let one Redis node hold up all shards.)
+   */
+  async #turnToSuspect(): Promise<void> {
+    const { slots } = this.#options;
+    let deliveries: Delivery[] = [];
+    await this.#untilDone('read', async () => {
+      await this.#takeSlots(slots.size, []);
+      try {
+        if (!this.#stopping) deliveries = await this.#reader.suspect();
+      } finally {
+        if (deliveries.length === 0) slots.giveBack(slots.size);
+      }
+    });
+    if (deliveries.length === 0) return;
+    this.#alone = true;
+    this.#begin(deliveries, slots.size);
+  }
+
+  #begin(deliveries: readonly Delivery[], places: number): void {
+    const batch = batchOf(deliveries, this.#options.maxDeliveries);
+    const work = this.#work(batch, places);
+    this.#underWay.set(batch, work);
+    const ended = () => {
+      this.#underWay.delete(batch);
+      this.#alone = false;
+    };
+    work.finally(ended).catch(this.#defect.reject);
+  }
+
+  /** Waits for writers, as long as the other shards need them; what is held meanwhile is renewed. */
+  async #takeSlots(places: number, deliveries: readonly Delivery[]): Promise<void> {
+    const taken = this.#options.slots.take(places);
     this.#waiting = { entries: deliveries, readAt: performance.now() };
     for (let mine = false; !mine; ) {
       this.lastTurnAt = performance.now();
@@ -164,21 +213,32 @@ export class Consumer {
   }
 
   /** Stores and settles one batch, however long it takes; leaves it pending when told to stop. */
-  async #work(batch: Batch): Promise<void> {
+  async #work(batch: Batch, taken: number): Promise<void> {
     const { writer, deadLetters, stream, slots, metrics } = this.#options;
     let redelivered = batch.redelivered;
+    const progress = { inserted: 0 };
+    let tried = false;
+    let places = taken;
+    const goOnBeside = () => {
+      slots.giveBack(places - 1);
+      places = 1;
+      this.#alone = false;
+    };
     const stored = await this.#untilDone('write', async () => {
       const startedAt = performance.now();
       const again = redelivered;
       // After a failure nobody knows whether it was committed.
       redelivered = true;
-      const result = await writer.store(batch.events, again);
+      // It was tried and didn't kill: however long it waits now, the others needn't wait for it.
+      if (tried) goOnBeside();
+      tried = true;
+      const result = await writer.store(batch.events, again, progress);
       await deadLetters.keep(batch.broken);
       metrics.stored(result, again, (performance.now() - startedAt) / 1_000);
       this.#recover();
     });
     // Settling needs no writer: a shard whose Redis is away holds up none of the others.
-    slots.giveBack();
+    slots.giveBack(places);
     if (!stored) return;
     await this.#untilDone('settle', async () => {
       const { lost } = await stream.settle(batch.entries);
@@ -255,9 +315,11 @@ export class Consumer {
       const held: readonly Held[] = [
         ...this.#underWay.keys(),
         ...(this.#waiting === undefined ? [] : [this.#waiting]),
+        // Not asked how old: it is a claim's worth of entries at most.
+        { entries: this.#options.stream.claimed, readAt: Number.NEGATIVE_INFINITY },
       ];
       for (const { entries, readAt } of held) {
-        if (readAt > heldSince) continue;
+        if (readAt > heldSince || entries.length === 0) continue;
         const gone = await this.#options.stream.renew(entries.map(({ id }) => id));
         if (gone.length > 0)
           this.#options.log.warn({ entries: gone.length }, 'claims taken over by another worker');

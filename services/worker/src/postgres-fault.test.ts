@@ -1,3 +1,4 @@
+import { AssertionError } from 'node:assert/strict';
 import { DeadlineError } from '@sluice/service/deadline';
 import { describe, expect, it } from 'vitest';
 import { faultOf, sqlstateOf } from './postgres-fault.ts';
@@ -55,10 +56,13 @@ describe('what did not come from Postgres', () => {
     expect(sqlstateOf(error)).toBeUndefined();
   });
 
-  it.each([new TypeError('x is not a function'), new RangeError('too deep'), new SyntaxError('no')])(
-    'is for an operator when it is a defect of ours: %s',
-    (error) => {
-      expect(faultOf(error)).toBe('operator');
-    },
-  );
+  it.each([
+    new TypeError('x is not a function'),
+    new RangeError('too deep'),
+    new SyntaxError('no'),
+    new ReferenceError('x is not defined'),
+    new AssertionError({ message: 'STOPPED can’t become READING' }),
+  ])('is for an operator when it is a defect of ours: %s', (error) => {
+    expect(faultOf(error)).toBe('operator');
+  });
 });

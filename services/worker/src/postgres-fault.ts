@@ -6,6 +6,8 @@
  * - `transient`: the same statement may succeed later; wait and try again.
  * - `operator`: somebody has to mend something; stop reading, say so, try again now and then.
  */
+import { AssertionError } from 'node:assert/strict';
+
 export type Fault = 'duplicate' | 'data' | 'transient' | 'operator';
 
 /** By whole SQLSTATE, ahead of its class. */
@@ -27,6 +29,9 @@ const BY_CLASS: { readonly [sqlclass: string]: Fault } = {
   '58': 'transient', // system error: input or output
 };
 
+/** What is thrown by code that is wrong, ours or the driver's. */
+const DEFECTS = [TypeError, RangeError, SyntaxError, ReferenceError, AssertionError];
+
 const SQLSTATE = /^[0-9A-Z]{5}$/;
 
 /** @param error whatever a statement was rejected with. */
@@ -34,8 +39,7 @@ export function faultOf(error: unknown): Fault {
   const state = sqlstateOf(error);
   if (state === undefined) {
     // A defect of ours must not be tried again in silence for ever.
-    if (error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError)
-      return 'operator';
+    if (DEFECTS.some((kind) => error instanceof kind)) return 'operator';
     // The socket, a name look-up, a deadline, or postgres.js giving up a connection.
     return 'transient';
   }

@@ -128,7 +128,7 @@ describe('reclaim', () => {
     const reader = await stream.reader();
     const rounds: unknown[] = [];
     do {
-      const { deliveries } = await reader.reclaim();
+      const { deliveries } = await reader.reclaim(true);
       rounds.push(deliveries.map(({ id, deliveries: times }) => [ids.indexOf(id), times]));
     } while (reader.hasClaimed);
     expect(rounds).toEqual([
@@ -142,11 +142,25 @@ describe('reclaim', () => {
     ]);
   });
 
+  it('keeps such an entry back, uncounted, as long as anything else is under way', async () => {
+    const ids = await append(stream, ...ofSize(1, 2));
+    await stream.killedHolding(ids);
+    await stream.killedHolding(ids.slice(1), 2);
+    const reader = await stream.reader({ consumer: 'living' });
+    expect(reader.meetsSuspect).toBe(false);
+    expect((await reader.reclaim()).deliveries).toMatchObject([{ id: ids[0], deliveries: 2 }]);
+    expect(reader.meetsSuspect).toBe(true);
+    expect((await reader.reclaim()).deliveries).toEqual([]);
+    expect(await stream.pending()).toMatchObject([{ deliveries: 2 }, { consumer: 'living', deliveries: 2 }]);
+    expect((await reader.reclaim(true)).deliveries).toMatchObject([{ id: ids[1], deliveries: 3 }]);
+    expect(reader.meetsSuspect).toBe(false);
+  });
+
   it('counts a delivery only of what it hands out', async () => {
     const ids = await append(stream, ...ofSize(1, 2, 3));
     await stream.killedHolding(ids, 2);
     const reader = await stream.reader({ consumer: 'living' });
-    expect((await reader.reclaim()).deliveries).toMatchObject([{ id: ids[0], deliveries: 3 }]);
+    expect((await reader.reclaim(true)).deliveries).toMatchObject([{ id: ids[0], deliveries: 3 }]);
     expect(await stream.pending()).toMatchObject([
       { consumer: 'living', deliveries: 3 },
       { consumer: 'living', deliveries: 2 },
@@ -164,6 +178,37 @@ describe('reclaim', () => {
     expect(vanished).toEqual([ids[1]]);
     expect(await stream.pending()).toHaveLength(2);
     expect(await reader.reclaim()).toEqual({ deliveries: [], vanished: [] });
+  });
+
+  describe('what was taken over and is kept back', () => {
+    /** A reader that has claimed two entries and handed out neither. */
+    async function keepingBack() {
+      const ids = await append(stream, ...ofSize(1, 2));
+      await stream.killedHolding(ids, 2);
+      const reader = await stream.reader({ consumer: 'living' });
+      expect((await reader.reclaim()).deliveries).toEqual([]);
+      expect(reader.claimed.map(({ id }) => id)).toEqual(ids);
+      return { ids, reader };
+    }
+
+    it('is not stolen back from who took it over since', async () => {
+      const { ids, reader } = await keepingBack();
+      const [first = ''] = ids;
+      await stream.client.xClaim(stream.keys.stream, GROUP, 'other', 0, first);
+      expect(await reader.reclaim(true)).toEqual({ deliveries: [], vanished: [] });
+      expect((await reader.reclaim(true)).deliveries).toMatchObject([{ id: ids[1], deliveries: 3 }]);
+      expect(await stream.pending()).toEqual([
+        { id: ids[0], consumer: 'other', deliveries: 3 },
+        { id: ids[1], consumer: 'living', deliveries: 3 },
+      ]);
+    });
+
+    it('is named when it was deleted since', async () => {
+      const { ids, reader } = await keepingBack();
+      await stream.client.xDel(stream.keys.stream, ids[0] as string);
+      expect(await reader.reclaim(true)).toEqual({ deliveries: [], vanished: [ids[0]] });
+      expect((await reader.reclaim(true)).vanished).toEqual([]);
+    });
   });
 });
 

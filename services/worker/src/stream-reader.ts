@@ -6,20 +6,12 @@
  * else goes over `control`.
  */
 import type { StreamCommands } from '@sluice/event/cluster-client';
-import { GROUP, type StreamKeys } from '@sluice/event/stream';
-
-/** An entry as it was delivered to this consumer. */
-export interface Delivery {
-  readonly id: string;
-  readonly fields: { readonly [name: string]: string };
-  /** How often it was delivered to anyone, this time included. */
-  readonly deliveries: number;
-}
+import { type Delivery, GROUP, type StreamKeys } from '@sluice/event/stream';
 
 /** Entries claimed at a time from dead consumers; small, since none of them can be trusted. */
 const RECLAIM_COUNT = 64;
 /** From this delivery on an entry is handed out alone: if it kills again, it kills alone. */
-const ISOLATE_FROM_DELIVERY = 3;
+const SUSPECT_FROM_DELIVERY = 3;
 
 export interface StreamReaderOptions {
   readonly reading: StreamCommands;
@@ -29,7 +21,7 @@ export interface StreamReaderOptions {
   readonly claimMinIdleMs: number;
 }
 
-/** An entry that is claimed, but whose content hasn't been fetched. */
+/** An entry that is claimed, but whose content hasn't been fetched: that counts a delivery. */
 interface Claimed {
   readonly id: string;
   readonly deliveredBefore: number;
@@ -38,6 +30,8 @@ interface Claimed {
 export class StreamReader {
   readonly #options: StreamReaderOptions;
   #claimed: Claimed[] = [];
+  /** Found gone from the stream, and not told yet. */
+  #vanished: string[] = [];
   #cursor = '0-0';
 
   constructor(options: StreamReaderOptions) {
@@ -66,19 +60,44 @@ export class StreamReader {
   /**
    * Entries whose consumer hasn't renewed its claim in time, now this one's.
    *
+   * @param alone nothing else is under way in this process, so a suspect may be handed out: see meetsSuspect.
    * @returns them, and the ids of those that were pending but are gone from the stream.
    */
-  async reclaim(): Promise<{ deliveries: Delivery[]; vanished: readonly string[] }> {
-    const vanished = this.#claimed.length === 0 ? await this.#claim() : [];
-    const isolated = this.#claimed.findIndex(
-      ({ deliveredBefore }) => deliveredBefore >= ISOLATE_FROM_DELIVERY - 1,
-    );
+  async reclaim(alone = false): Promise<{ deliveries: Delivery[]; vanished: readonly string[] }> {
+    if (this.#claimed.length === 0) await this.#claim();
+    const deliveries = this.meetsSuspect && !alone ? [] : await this.#deliver();
+    const vanished = this.#vanished;
+    this.#vanished = [];
+    return { deliveries, vanished };
+  }
+
+  /** The next of what is claimed: one suspect, or all up to the first. */
+  async #deliver(): Promise<Delivery[]> {
+    const { control, keys, consumer } = this.#options;
+    const suspect = this.#claimed.findIndex(isSuspect);
     const taken = this.#claimed.splice(
       0,
-      isolated === 0 ? 1 : isolated === -1 ? this.#claimed.length : isolated,
+      suspect === 0 ? 1 : suspect === -1 ? this.#claimed.length : suspect,
     );
-    if (taken.length === 0) return { deliveries: [], vanished };
-    return { deliveries: await this.#fetch(taken), vanished };
+    if (taken.length === 0) return [];
+    const ids = taken.map(({ id }) => id);
+    const { deliveries, vanished } = await control.deliver(keys, consumer, ids);
+    this.#vanished.push(...vanished);
+    return deliveries;
+  }
+
+  /** What is claimed and waits to be handed out. Its claims must be renewed like those of what is worked on. */
+  get claimed(): readonly { readonly id: string }[] {
+    return this.#claimed;
+  }
+
+  /**
+   * Whether the next to be taken over may be what killed those that had it. What is under way beside it
+   * would be killed with it, be delivered as often in the end, and be given up though nothing is wrong with it.
+   */
+  get meetsSuspect(): boolean {
+    const [next] = this.#claimed;
+    return next !== undefined && isSuspect(next);
   }
 
   /** Whether reclaim() has more to hand out at once. */
@@ -119,37 +138,25 @@ export class StreamReader {
   }
 
   /** JUSTID: taking over counts no delivery; only fetching an entry does, right before it is worked on. */
-  async #claim(): Promise<readonly string[]> {
+  async #claim(): Promise<void> {
     const { control, keys, consumer, claimMinIdleMs } = this.#options;
     const reply = await control.xAutoClaimJustId(keys.stream, GROUP, consumer, claimMinIdleMs, this.#cursor, {
       COUNT: RECLAIM_COUNT,
     });
     this.#cursor = reply.nextId;
+    // Redis names them this once; what fails from here on must not lose them.
+    this.#vanished.push(...reply.deletedMessages);
     this.#claimed = await Promise.all(
       reply.messages.map(async (id) => {
         const [pending] = await control.xPendingRange(keys.stream, GROUP, id, id, 1);
         return { id, deliveredBefore: pending?.deliveriesCounter ?? 1 };
       }),
     );
-    return reply.deletedMessages;
   }
+}
 
-  async #fetch(claimed: readonly Claimed[]): Promise<Delivery[]> {
-    const { control, keys, consumer } = this.#options;
-    const ids = claimed.map(({ id }) => id);
-    const before = new Map(claimed.map(({ id, deliveredBefore }) => [id, deliveredBefore]));
-    const messages = await control.xClaim(keys.stream, GROUP, consumer, 0, ids);
-    const deliveries: Delivery[] = [];
-    for (const message of messages) {
-      if (message === null) continue;
-      deliveries.push({
-        id: message.id,
-        fields: message.message,
-        deliveries: (before.get(message.id) ?? 1) + 1,
-      });
-    }
-    return deliveries;
-  }
+function isSuspect({ deliveredBefore }: Claimed): boolean {
+  return deliveredBefore >= SUSPECT_FROM_DELIVERY - 1;
 }
 
 /** Whether Redis answered with this error code. */

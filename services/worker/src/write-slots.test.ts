@@ -35,6 +35,22 @@ it('has no more slots after some were waited for than before', async () => {
   expect(got).toEqual(['c']);
 });
 
+it('gives all slots to who wants all, when they are free and before those who come later', async () => {
+  const slots = new WriteSlots(2);
+  const got = take(slots, 'a');
+  void slots.take(slots.size).then(() => got.push('all'));
+  const later = take(slots, 'b', 'c');
+  await settled();
+  expect([got, later]).toEqual([['a'], []]);
+  expect(slots.takeIfFree()).toBe(false);
+  slots.giveBack();
+  await settled();
+  expect([got, later]).toEqual([['a', 'all'], []]);
+  slots.giveBack(slots.size);
+  await settled();
+  expect(later).toEqual(['b', 'c']);
+});
+
 it('lets a busy shard have one turn while each of the others has one', async () => {
   const slots = new WriteSlots(1);
   const turns: string[] = [];

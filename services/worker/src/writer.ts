@@ -20,6 +20,14 @@ export interface Stored {
   deadLettered: number;
 }
 
+/**
+ * What is known to be committed of a batch by all attempts to store it so far. An INSERT whose answer was
+ * lost isn't: its rows are there at the next attempt, and count as duplicates.
+ */
+export interface Progress {
+  inserted: number;
+}
+
 export class Writer {
   readonly #database: Database;
   readonly #deadLetters: DeadLetters;
@@ -33,15 +41,26 @@ export class Writer {
    * Stores events so that storing them again has no effect. When it resolves, all are committed.
    *
    * @param redelivered whether some of them may have been stored before.
+   * @param progress kept by who tries again after a failure, which may come when some rows are committed
+   *   already: they were inserted, by an earlier attempt, and are no duplicates.
    * @throws what Postgres said, when the batch as a whole could not be stored now; see faultOf.
    */
-  async store(events: readonly SluiceEvent[], redelivered: boolean): Promise<Stored> {
+  async store(
+    events: readonly SluiceEvent[],
+    redelivered: boolean,
+    progress: Progress = { inserted: 0 },
+  ): Promise<Stored> {
     const rows = sortedById(events);
+    const before = progress.inserted;
     const stored: Stored = { inserted: 0, duplicates: events.length - rows.length, deadLettered: 0 };
-    if (rows.length === 0) return stored;
-    if (!redelivered && (await this.#copy(rows, stored))) return stored;
-    await this.#insert(rows, stored);
-    return stored;
+    try {
+      const isCopied = rows.length === 0 || (!redelivered && (await this.#copy(rows, stored)));
+      if (!isCopied) await this.#insert(rows, stored);
+    } finally {
+      progress.inserted += stored.inserted;
+    }
+    const duplicates = Math.max(0, stored.duplicates - before);
+    return { ...stored, inserted: progress.inserted, duplicates };
   }
 
   /** @returns false when some row needs the INSERT's care. */

@@ -17,6 +17,8 @@ const WITHIN_MS = 20_000;
 
 export interface StartOptions extends Partial<ConsumerOptions> {
   readonly name?: string;
+  /** That run() rejects is what the test is about. */
+  readonly fails?: boolean;
   /** Of a statement. */
   readonly deadlineMs?: number;
 }
@@ -35,7 +37,7 @@ export interface RunningConsumer {
 export async function startConsumer(
   stream: OwnStream,
   { workerUrl }: FileDatabase,
-  { name = 'living', deadlineMs = 20_000, ...options }: StartOptions = {},
+  { name = 'living', fails = false, deadlineMs = 20_000, ...options }: StartOptions = {},
 ): Promise<RunningConsumer> {
   const database = connectedTo(workerUrl, { connections: 3, deadlineMs });
   const log = createLog('worker');
@@ -64,7 +66,7 @@ export async function startConsumer(
   const ended = consumer.run();
   onTestFinished(async () => {
     consumer.stop();
-    await ended;
+    await (fails ? Promise.allSettled([ended]) : ended);
   });
   const enters = async (mode: Mode) => {
     await vi.waitUntil(() => consumer.mode === mode, { timeout: WITHIN_MS, interval: 5 });

@@ -74,6 +74,18 @@ export async function lockEvents({ sql }: FileDatabase): Promise<() => Promise<v
   return letGo;
 }
 
+/** Writes a row with the event's id, and doesn't commit it. @returns what takes it back. */
+export async function lockRow({ sql }: FileDatabase, { id }: { id: string }): Promise<() => Promise<void>> {
+  const writing = await sql.reserve();
+  await writing`BEGIN`;
+  await writing`INSERT INTO events (id, site_id, event_type, "timestamp", received_at)
+    VALUES (${id}, 'site-2', 'page_view', now(), now())`;
+  return async () => {
+    await writing`ROLLBACK`;
+    writing.release();
+  };
+}
+
 /** The ids of all stored events, in order. */
 export async function storedIds({ sql }: FileDatabase): Promise<string[]> {
   return (await sql<{ id: string }[]>`SELECT id FROM events ORDER BY id`).map(({ id }) => id);
