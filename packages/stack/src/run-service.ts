@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { StartConfig } from './config.ts';
 import { launch } from './launch.ts';
 import { openLogFile } from './log-file.ts';
@@ -33,7 +33,7 @@ export function runService(
   const start = () =>
     launch({
       command: process.execPath,
-      args: config.watch ? [createRequire(import.meta.url).resolve('tsx/cli'), ...WATCHING, entry] : [entry],
+      args: config.watch ? [fileURLToPath(import.meta.resolve('tsx/cli')), ...WATCHING, entry] : [entry],
       env,
       cwd: config.projectDir,
       stopSignal: 'SIGTERM',
