@@ -28,10 +28,14 @@ CREATE TABLE events (
   language text,
   screen text,
   properties jsonb,
-  PRIMARY KEY (id)
+  PRIMARY KEY (id),
+  CONSTRAINT events_can_be_counted CHECK (
+    octet_length(site_id) + greatest(octet_length(event_type), octet_length(path), octet_length(user_id)) <= 2400
+  )
 ) PARTITION BY RANGE (id);
 CREATE INDEX events_site_id_timestamp ON events (site_id, "timestamp");
 
+COMMENT ON CONSTRAINT events_can_be_counted ON events IS 'What an index entry of the counts holds, 2,704 bytes, with room for the rest of the key. Ingest takes 2,256 at most.';
 COMMENT ON TABLE events IS 'Every event, once. Partitioned by the UTC day in the first 48 bits of id.';
 COMMENT ON COLUMN events.id IS 'UUIDv7 of the receipt, or UUIDv8 of the client''s time and a hash of site and event_id: sending an event again gives the same id.';
 COMMENT ON COLUMN events.site_id IS 'The site that the event belongs to, 1 to 64 characters.';

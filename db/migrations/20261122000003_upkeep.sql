@@ -63,7 +63,7 @@ BEGIN
     beyond := partition_bound(day + 1);
     CONTINUE WHEN EXISTS (SELECT FROM events_default WHERE id >= lowest AND id < beyond OFFSET most_moved_rows());
     name := 'events_' || to_char(day, 'YYYY_MM_DD');
-    EXECUTE format('CREATE TABLE public.%I (LIKE public.events INCLUDING DEFAULTS INCLUDING STORAGE)', name);
+    EXECUTE format('CREATE TABLE public.%I (LIKE public.events INCLUDING DEFAULTS INCLUDING STORAGE INCLUDING CONSTRAINTS)', name);
     EXECUTE format('WITH moved AS (DELETE FROM public.events_default WHERE id >= %L AND id < %L RETURNING *)
       INSERT INTO public.%I SELECT * FROM moved', lowest, beyond, name);
     EXECUTE format('ALTER TABLE public.events ATTACH PARTITION public.%I FOR VALUES FROM (%L) TO (%L)',

@@ -174,6 +174,17 @@ it('days are UTC days, whatever the time zone of the session', async () => {
   expect(await owner`SELECT count(*)::int AS n FROM daily_visitors`).toMatchObject([{ n: 1 }]);
 });
 
+it.each([
+  ['path', 'x'.repeat(2_401)],
+  ['user_id', 'é'.repeat(1_201)],
+  ['event_type', 'x'.repeat(2_401)],
+  ['site_id', 'x'.repeat(2_401)],
+])('a %s that no count could hold is refused with its row', async (field, text) => {
+  const { owner, worker } = await ownDatabase();
+  await expect(insertRows(worker, [eventRow({ [field]: text })])).rejects.toMatchObject({ code: '23514' });
+  expect(await owner`SELECT FROM events`).toEqual([]);
+});
+
 it('the longest site, path and user fit', async () => {
   const { owner, worker } = await ownDatabase();
   // Random enough not to be compressed: an index entry holds 2,704 bytes.
@@ -187,5 +198,7 @@ it('the longest site, path and user fit', async () => {
     user_id: '🎈'.repeat(128),
   });
   await insertRows(worker, [row]);
+  await worker`SELECT fold_days(1, 1)`;
+  expect(await owner`SELECT FROM unfolded`).toEqual([]);
   expect(await countsThatDiffer(owner)).toEqual([]);
 });
