@@ -92,6 +92,15 @@ describe('/metrics', () => {
   });
 });
 
+it('/metrics is 503, and no part of them, when they cannot be had', async () => {
+  const metrics = () => Promise.reject(new Error('the primary is gone'));
+  const health = new Health('ingest', { contentType: Registry.PROMETHEUS_CONTENT_TYPE, metrics });
+  expect(await ask(health, '/metrics')).toEqual({
+    status: 503,
+    body: { error: 'no metrics: the primary is gone' },
+  });
+});
+
 it('any other path is not a probe', async () => {
   for (const path of ['/', '/livez/', '/health', '/__proto__'])
     expect(await ask(newHealth(), path)).toBeUndefined();

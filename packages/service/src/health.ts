@@ -16,20 +16,23 @@ export interface ProbeAnswer {
   readonly body: string;
 }
 
+/** Whatever has the metrics: a process's registry, or the sum over several processes. */
+export type MetricsSource = Pick<Registry, 'contentType' | 'metrics'>;
+
 const JSON_TYPE = 'application/json';
 
 /** The three probes of one process. */
 export class Health {
   readonly #service: string;
   readonly #version: string;
-  readonly #registry: Registry;
+  readonly #source: MetricsSource;
   readonly #checks = new Map<string, Check>();
   readonly #details = new Map<string, Check>();
   #stopping = false;
 
-  constructor(service: string, registry: Registry, version = 'dev') {
+  constructor(service: string, source: MetricsSource, version = 'dev') {
     this.#service = service;
-    this.#registry = registry;
+    this.#source = source;
     this.#version = version;
   }
 
@@ -60,9 +63,19 @@ export class Health {
       case '/readyz':
         return this.#readiness();
       case '/metrics':
-        return { status: 200, type: this.#registry.contentType, body: await this.#registry.metrics() };
+        return this.#metrics();
       default:
         return undefined;
+    }
+  }
+
+  /** A scrape that fails leaves a gap; part of a sum would look like counters that began anew. */
+  async #metrics(): Promise<ProbeAnswer> {
+    try {
+      return { status: 200, type: this.#source.contentType, body: await this.#source.metrics() };
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      return { status: 503, type: JSON_TYPE, body: JSON.stringify({ error: `no metrics: ${reason}` }) };
     }
   }
 

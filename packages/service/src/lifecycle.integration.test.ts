@@ -15,7 +15,7 @@ async function service(body: string): Promise<NodeProcess> {
     importing('{ runService }', './lifecycle.ts'),
     // Holds the process as a server would.
     'const held = setInterval(() => undefined, 60_000);',
-    `await runService('probe', async ({ log, onStop, fail }) => { ${body} });`,
+    `await runService('probe', async ({ log, onStop, stop, fail }) => { ${body} });`,
   ].join('\n');
   const running = await startNode(['--input-type=module', '--eval', program]);
   started.push(running);
@@ -38,6 +38,13 @@ describe.concurrent('a service', () => {
       expect(running.lines.at(-1)).toMatchObject({ level: 'info', service: 'probe', clean: true });
     },
   );
+
+  it('that stops itself runs its steps, says why, and exits as it asks', async () => {
+    const running = await service(`${step('first')} stop('done', 3); stop('done again', 4);`);
+    expect(await running.exited).toEqual({ code: 3, signal: null });
+    expect(said(running)).toEqual(['stopping', 'first', 'stopped']);
+    expect(running.lines[0]).toMatchObject({ reason: 'done' });
+  });
 
   it('goes on past a step that fails, says which, and exits with 1', async () => {
     const failing = `onStop('bad', async () => { throw new Error('no', { cause: { detail: 'alice' } }) });`;

@@ -5,17 +5,27 @@
  * step within the one deadline, going on past a step that fails. It exits with 0 after a clean stop,
  * 1 when a step failed or the deadline passed or something was thrown that nobody caught. A second
  * signal changes nothing: a stop under way is already as fast as it can safely be.
+ *
+ * One of several processes (processes.ts) exits with a code of its own when it can't do its work, so that
+ * no other is started in vain; and it stops a little sooner than the one that waits for it.
  */
+import cluster from 'node:cluster';
 import { ConfigError } from './config.ts';
 import { createLog, type Log } from './log.ts';
 
 /** How long a stop may take: under the 10 s after which container engines kill. */
 const STOP_DEADLINE_MS = 9_000;
+/** As much less for one of several, so that its own words about a stop that took too long are heard. */
+const CHILD_STOP_DEADLINE_MS = STOP_DEADLINE_MS - 500;
+/** How one of several processes says that another in its place would fail as well; sysexits.h has it for settings. */
+export const FAILED_FOR_GOOD = 78;
 
 export interface Service {
   readonly log: Log;
   /** Adds a step of the stop; the last added runs first. Whatever starts after a signal is stopped at once. */
   onStop(name: string, step: () => Promise<void> | void): void;
+  /** Stops as a signal would, and exits with `exitCode` when that went well. Nothing happens in a stop under way. */
+  stop(reason: string, exitCode?: number): void;
   /** Says why and exits with 1, without the steps of a stop: for states that nothing can be saved from. */
   fail(reason: string, error?: unknown): never;
 }
@@ -33,25 +43,28 @@ interface Step {
 export async function runService(name: string, start: (service: Service) => Promise<void>): Promise<void> {
   const log = createLog(name);
   const steps: Step[] = [];
-  const fail = (reason: string, error?: unknown): never => {
+  const exitSaying = (reason: string, error: unknown, exitCode: number): never => {
     log.fatal(error === undefined ? {} : { err: error }, reason);
-    process.exit(1);
+    process.exit(exitCode);
   };
+  const fail = (reason: string, error?: unknown) =>
+    exitSaying(reason, error, cluster.isWorker ? FAILED_FOR_GOOD : 1);
   let stopping = false;
-  const stop = (signal: string) => {
+  const stop = (why: object, exitCode: number) => {
     if (stopping) return;
     stopping = true;
-    log.info({ signal }, 'stopping');
-    void stopInOrder(steps, log).then((clean) => process.exit(clean ? 0 : 1));
+    log.info(why, 'stopping');
+    void stopInOrder(steps, log).then((clean) => process.exit(clean ? exitCode : 1));
   };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
-  process.on('uncaughtException', (error) => fail('uncaught error', error));
-  process.on('unhandledRejection', (error) => fail('unhandled rejection', error));
+  process.on('SIGTERM', (signal) => stop({ signal }, 0));
+  process.on('SIGINT', (signal) => stop({ signal }, 0));
+  process.on('uncaughtException', (error) => exitSaying('uncaught error', error, 1));
+  process.on('unhandledRejection', (error) => exitSaying('unhandled rejection', error, 1));
   try {
     await start({
       log,
       fail,
+      stop: (reason, exitCode = 0) => stop({ reason }, exitCode),
       onStop: (stepName, run) => {
         steps.push({ name: stepName, run });
       },
@@ -67,7 +80,7 @@ export async function runService(name: string, start: (service: Service) => Prom
 /** Runs the steps, last first, and tells whether all of them succeeded in time. */
 async function stopInOrder(steps: Step[], log: Log): Promise<boolean> {
   let clean = true;
-  const inTime = deadline(STOP_DEADLINE_MS);
+  const inTime = deadline(cluster.isWorker ? CHILD_STOP_DEADLINE_MS : STOP_DEADLINE_MS);
   // Popped, so that what a start still under way adds is stopped as well.
   for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
     try {

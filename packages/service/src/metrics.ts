@@ -68,11 +68,15 @@ export function createCount(registry: Registry, name: string, help: string): { v
   return count;
 }
 
-/** A gauge that is read when somebody asks. */
+/**
+ * A gauge that is read when somebody asks. Of several processes, all of which look at the same Redis, the
+ * highest figure counts.
+ */
 export function createGauge(registry: Registry, name: string, help: string, read: () => number): void {
   new Gauge({
     name,
     help,
+    aggregator: 'max',
     registers: [registry],
     collect() {
       this.set(read());
@@ -80,7 +84,10 @@ export function createGauge(registry: Registry, name: string, help: string, read
   });
 }
 
-/** A gauge for which somebody else is asked when somebody asks; NaN when there is no answer. */
+/**
+ * A gauge for which somebody else is asked when somebody asks; NaN when there is no answer. Several processes
+ * are all told the same, so the answer that one of them got counts.
+ */
 export function createAskedGauge(
   registry: Registry,
   name: string,
@@ -90,6 +97,7 @@ export function createAskedGauge(
   new Gauge({
     name,
     help,
+    aggregator: 'first',
     registers: [registry],
     async collect() {
       this.set(await ask().catch(() => Number.NaN));
@@ -97,16 +105,22 @@ export function createAskedGauge(
   });
 }
 
-/** A gauge labelled `shard`, each of which is read when somebody asks. */
+/**
+ * A gauge labelled `shard`, each of which is read when somebody asks.
+ *
+ * @param ofSeveral which figure counts of several processes.
+ */
 export function createShardGauge(
   registry: Registry,
   name: string,
   help: string,
   shards: ReadonlyMap<string, () => number>,
+  ofSeveral: 'max' | 'min' = 'max',
 ): void {
   new Gauge({
     name,
     help,
+    aggregator: ofSeveral,
     labelNames: ['shard'],
     registers: [registry],
     collect() {

@@ -100,6 +100,7 @@ describe('readArguments', () => {
       'DATABASE_URL',
       'DATA_DIR',
       '--watch',
+      'WEB_CONCURRENCY',
       '--help',
     ]) {
       expect(text).toContain(name);

@@ -153,6 +153,9 @@ function helpText(): string {
     '  --watch                             start a service again when its sources change (pnpm dev)',
     '  --help                              this text',
     '',
+    'The services get their own settings from the environment (see README.md), such as WEB_CONCURRENCY=0 for an',
+    'ingest on all cores.',
+    '',
     'Ctrl-C stops everything in order, a second Ctrl-C at once. Logs are in DATA_DIR/logs.',
     '',
   ].join('\n');

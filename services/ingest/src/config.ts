@@ -1,12 +1,21 @@
 /** The settings of the ingest service. */
+import { availableParallelism } from 'node:os';
 import { integer, port, readConfig, serviceEntries, text } from '@sluice/service/config';
 import { checkRedis, redisEntries } from '@sluice/service/redis-config';
 import * as v from 'valibot';
+
+/** Well above the cores of common machines: one process hands out all connections, and would come to its limit. */
+const MAX_PROCESSES = 128;
 
 const entries = {
   ...serviceEntries,
   HOST: text('0.0.0.0'),
   PORT: port(8_080),
+  /** Processes behind the port; 0 is one for each core. */
+  WEB_CONCURRENCY: v.pipe(
+    integer(1, 0, MAX_PROCESSES),
+    v.transform((processes) => processes || availableParallelism()),
+  ),
   /** A request whose events aren't on disk by then is answered 503; they may still be stored. */
   APPEND_DEADLINE_MS: integer(1_500, 50, 60_000),
   /** Replicas that must have an append before it is a success; 0 leaves them to catch up by themselves. */

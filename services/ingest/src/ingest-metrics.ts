@@ -96,8 +96,14 @@ export function createShardMetrics(
 ): (shard: IngestShard, appended: ObservedAppend) => void {
   const gauge = (name: string, help: string, of: (shard: IngestShard) => number) =>
     createShardGauge(registry, name, help, new Map(shards.map((shard) => [shard.name, () => of(shard)])));
-  gauge('sluice_shard_up', 'Whether the shard takes events.', (shard) =>
-    shard.problem === undefined && shard.hasRoom ? 1 : 0,
+  createShardGauge(
+    registry,
+    'sluice_shard_up',
+    'Whether the shard takes events.',
+    new Map(
+      shards.map((shard) => [shard.name, () => (shard.problem === undefined && shard.hasRoom ? 1 : 0)]),
+    ),
+    'min',
   );
   gauge(
     'sluice_shard_backlog_events',

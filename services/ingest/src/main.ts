@@ -1,12 +1,15 @@
 /** The ingest service: HTTP in, stream entries out. Wiring only. */
+import cluster from 'node:cluster';
 import type { Server } from 'node:http';
 import { createAdaptorServer } from '@hono/node-server';
 import { createShardClient } from '@sluice/event/shard-client';
 import { shardsOf } from '@sluice/event/stream';
+import { joinPrimary } from '@sluice/service/child';
 import { Health } from '@sluice/service/health';
 import { closeServer, listen, serverOptions } from '@sluice/service/http-server';
-import { runService } from '@sluice/service/lifecycle';
+import { runService, type Service } from '@sluice/service/lifecycle';
 import { createRegistry } from '@sluice/service/metrics';
+import { startProcesses } from '@sluice/service/processes';
 import { createApp } from './app.ts';
 import { ingestConfig } from './config.ts';
 import { createIngestMetrics, createShardMetrics } from './ingest-metrics.ts';
@@ -18,11 +21,22 @@ import { Shards } from './shards.ts';
 const REDIS_SILENCE_MS = 2_000;
 const REDIS_PING_MS = 500;
 
-await runService('ingest', async ({ log, fail, onStop }) => {
+await runService('ingest', async (service) => {
   const config = ingestConfig();
-  log.level = config.LOG_LEVEL;
+  service.log.level = config.LOG_LEVEL;
+  if (cluster.isPrimary && config.WEB_CONCURRENCY > 1) {
+    startProcesses(service, 'ingest', config.WEB_CONCURRENCY);
+  } else {
+    await serve(service, config);
+  }
+});
+
+/** Does the work: in the only process, or in each child of several. */
+async function serve(service: Service, config: ReturnType<typeof ingestConfig>): Promise<void> {
+  const { log, fail, onStop } = service;
   const registry = createRegistry('ingest');
-  const health = new Health('ingest', registry, config.SOURCE_VERSION);
+  const child = cluster.isWorker ? joinPrimary(service, registry) : undefined;
+  const health = new Health('ingest', child?.metrics ?? registry, config.SOURCE_VERSION);
   const places = shardsOf(config.STREAM_KEY, config.STREAM_SHARDS);
   const shards: IngestShard[] = [];
   const metrics = createIngestMetrics(registry, log, shards);
@@ -34,7 +48,10 @@ await runService('ingest', async ({ log, fail, onStop }) => {
     });
     const shardLog = shard.name === '' ? log : log.child({ shard: shard.name });
     client.on('error', metrics.redisError);
-    client.on('ready', () => shardLog.info('connected to Redis'));
+    client.on('ready', () => {
+      shardLog.info('connected to Redis');
+      child?.settled();
+    });
     client.on('terminated', (error) => fail('Redis refused the connection for good', error));
     shards.push(
       new IngestShard({
@@ -65,6 +82,7 @@ await runService('ingest', async ({ log, fail, onStop }) => {
     health,
   });
   const server = createAdaptorServer({ fetch: app.fetch, serverOptions }) as Server;
+  child?.serves(server);
 
   onStop('redis', () => {
     for (const { client } of shards) client.destroy();
@@ -84,4 +102,4 @@ await runService('ingest', async ({ log, fail, onStop }) => {
   onStop('http', () => closeServer(server));
   onStop('health', () => health.stopping());
   log.info({ port }, 'listening');
-});
+}
