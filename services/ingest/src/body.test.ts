@@ -43,8 +43,17 @@ describe('a body', () => {
   ])('that %s is cut off', async (_, error) => {
     const incoming = new PassThrough();
     const reading = text(incoming);
+    // In a packet of its own.
+    await new Promise((resolve) => setImmediate(resolve));
     incoming.write('half');
     incoming.destroy(error);
+    expect(await reading).toBe('cut_off');
+  });
+
+  it('is cut off, too, when its end comes with its beginning', async () => {
+    const incoming = new PassThrough();
+    const reading = text(incoming);
+    incoming.destroy();
     expect(await reading).toBe('cut_off');
   });
 });
