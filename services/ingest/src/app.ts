@@ -17,9 +17,10 @@ const MAX_BATCH_BODY_BYTES = 5 * 1_024 * 1_024;
 const BATCHES_UNDER_WAY_BYTES = 12 * MAX_BATCH_BODY_BYTES;
 /**
  * Whoever is accepted waits for the rest of a turn, its own, and up to two until the append's reply is read:
- * under half a second, where no end of clients would make it as long as they like.
+ * under a second, where no end of clients would make it as long as they like. Above what the largest batches
+ * or a thousand new connections take, which is no overload.
  */
-const MAX_TURN_MS = 100;
+const MAX_TURN_MS = 200;
 /** What a batch may be sent as: forms, images and the like are mistakes. */
 const BATCH_TYPE = /^(application\/(json|x-ndjson|ndjson|jsonl|x-jsonlines)|text\/plain)\b/i;
 /** Trackers on any site may post, without cookies; a preflight is remembered for a day. */
