@@ -12,6 +12,15 @@ it('needs nothing but the database', () => {
   });
 });
 
+it('reads from STATS_DATABASE_URL where there is one, and needs no other', () => {
+  const replica = 'postgres://replica/sluice';
+  const both = { DATABASE_URL: 'postgres://primary/sluice', STATS_DATABASE_URL: replica };
+  expect(statsConfig(both).DATABASE_URL).toBe(replica);
+  expect(statsConfig({ STATS_DATABASE_URL: replica }).DATABASE_URL).toBe(replica);
+  expect(() => statsConfig({ STATS_DATABASE_URL: 'replica' })).toThrow('STATS_DATABASE_URL must be a URL');
+  expect(() => statsConfig({})).toThrow('DATABASE_URL is required');
+});
+
 it('names every variable that is wrong, and no value', () => {
   const env = { DATABASE_URL: 'mysql://me:secret@host', PORT: '99999', CONNECTIONS: '0' };
   const failure = (() => {
