@@ -8,6 +8,7 @@ it('needs nothing but the database', () => {
     PORT: 8_081,
     DATABASE_URL: 'postgres://127.0.0.1/sluice',
     CONNECTIONS: 8,
+    PREPARED_STATEMENTS: 'on',
     REPORT_DEADLINE_MS: 5_000,
   });
 });

@@ -1,5 +1,5 @@
 /** The settings of the stats service. */
-import { integer, port, readConfig, serverUrl, serviceEntries, text } from '@sluice/service/config';
+import { integer, oneOf, port, readConfig, serverUrl, serviceEntries, text } from '@sluice/service/config';
 import * as v from 'valibot';
 
 const entries = {
@@ -8,6 +8,8 @@ const entries = {
   PORT: port(8_081),
   /** Reports that are computed at once; more wait for their turn. */
   CONNECTIONS: integer(8, 1, 100),
+  /** Off for a pgbouncer in transaction mode that doesn't keep track of them: planning costs a report a millisecond. */
+  PREPARED_STATEMENTS: oneOf('on', ['on', 'off']),
   /** A report that takes longer is given up with 503. */
   REPORT_DEADLINE_MS: integer(5_000, 100, 600_000),
 };

@@ -21,9 +21,10 @@ await runService('stats', async ({ log, onStop }) => {
   log.level = config.LOG_LEVEL;
   const registry = createRegistry('stats');
   const health = new Health('stats', registry, config.SOURCE_VERSION);
-  const database = new Database(config.DATABASE_URL, config.CONNECTIONS);
+  const prepare = config.PREPARED_STATEMENTS === 'on';
+  const database = new Database(config.DATABASE_URL, config.CONNECTIONS, prepare);
   const watch = new DatabaseWatch({
-    connect: () => connect(config.DATABASE_URL, 1),
+    connect: () => connect(config.DATABASE_URL, 1, prepare),
     silent: () => {
       log.warn('Postgres does not answer; connecting anew');
       database.replace();
