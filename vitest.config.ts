@@ -47,7 +47,7 @@ export default defineConfig({
           sequence: { groupOrder: 2 },
         },
       },
-      // The rest run by name only: `pnpm test:faults`, `pnpm test:cluster`, `pnpm test:faults:slow`, `pnpm test:compose`, `pnpm test:load`.
+      // The rest run by name only: `pnpm test:faults`, `pnpm test:cluster`, `pnpm test:scaling`, `pnpm test:faults:slow`, `pnpm test:compose`, `pnpm test:load`.
       {
         test: {
           name: 'faults',
@@ -64,6 +64,18 @@ export default defineConfig({
         test: {
           name: 'cluster',
           include: ['e2e/src/cluster/*.e2e.test.ts'],
+          exclude: NOT_OURS,
+          globalSetup: './e2e/src/global-setup.ts',
+          pool: 'forks',
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
+        test: {
+          name: 'scaling',
+          include: ['e2e/src/scaling/*.e2e.test.ts'],
           exclude: NOT_OURS,
           globalSetup: './e2e/src/global-setup.ts',
           pool: 'forks',

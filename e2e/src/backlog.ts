@@ -1,7 +1,7 @@
 /** The stream as Redis has it, read with plain commands and names: nothing of the product's code. */
 import { createClient } from 'redis';
 
-const STREAM = 'sluice:events';
+export const STREAM = 'sluice:events';
 const GROUP = 'workers';
 
 export interface Backlog {

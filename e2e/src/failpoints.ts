@@ -77,6 +77,16 @@ export function killedByEntry(text: string): Rewrite {
   };
 }
 
+/** A worker for which storing a batch takes `ms`, whatever is in it, and no Postgres. */
+export function commitTakes(ms: number): Rewrite {
+  return {
+    file: 'services/worker/src/writer.ts',
+    find: 'const rows = sortedById(events);',
+    replace: `await new Promise((resolve) => setTimeout(resolve, ${ms}));
+    return { inserted: events.length, duplicates: 0, deadLettered: 0 };`,
+  };
+}
+
 /** Time for what was written to the socket to reach the server. */
 const ON_ITS_WAY_MS = 50;
 

@@ -7,12 +7,15 @@ const FIGURES = { events: 3, visitors: 2, paths: [{ path: '/', views: 3 }] };
 const QUESTION = '/stats?site_id=site-1&date=2026-01-31';
 
 /** An app whose figures come from `dayFigures`, and how its reports ended. */
-function app(dayFigures: AppOptions['dayFigures'] = () => Promise.resolve(FIGURES)) {
+function app(
+  dayFigures: AppOptions['dayFigures'] = () => Promise.resolve(FIGURES),
+  stalenessS: AppOptions['stalenessS'] = () => undefined,
+) {
   const registry = createRegistry('stats');
   const health = new Health('stats', registry);
   const ended: unknown[] = [];
   const reported: AppOptions['reported'] = (_seconds, error) => ended.push(error);
-  return { ...createApp({ dayFigures, deadlineMs: 50, reported, health }), health, ended };
+  return { ...createApp({ dayFigures, deadlineMs: 50, reported, stalenessS, health }), health, ended };
 }
 
 /** An answer, read to its end. */
@@ -39,6 +42,17 @@ describe('GET /stats', () => {
       unique_users: 2,
       top_paths: [{ path: '/', views: 3 }],
     });
+  });
+
+  it.each([
+    [undefined, null],
+    [0, '0'],
+    [0.2, '1'],
+    [12, '12'],
+  ])('from a replica that is %s s behind, has a header of %s', async (stalenessS, header) => {
+    const { headers } = await answerOf(app(undefined, () => stalenessS).request(QUESTION));
+    expect(headers.get('sluice-staleness-seconds')).toBe(header);
+    expect(headers.get('access-control-expose-headers')).toBe('Sluice-Staleness-Seconds');
   });
 
   it('passes the site on as it was sent', async () => {

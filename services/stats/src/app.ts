@@ -12,11 +12,15 @@ export interface AppOptions {
   readonly deadlineMs: number;
   /** Called with how long a report took and how it ended. */
   readonly reported: (seconds: number, error: unknown) => void;
+  /** By how many seconds reports may be behind what is stored; `undefined` when they are not. */
+  readonly stalenessS: () => number | undefined;
   readonly health: Health;
 }
 
 /** What a client may wait before it asks again. */
 const RETRY_AFTER_S = 2;
+/** On a report from a replica: it has all that was stored so many seconds ago. */
+const STALENESS_HEADER = 'Sluice-Staleness-Seconds';
 
 /**
  * The HTTP API.
@@ -27,7 +31,10 @@ const RETRY_AFTER_S = 2;
  */
 export function createApp(options: AppOptions): Hono {
   const app = new Hono();
-  app.use('/stats', cors({ origin: '*', allowMethods: ['GET'], maxAge: 86_400 }));
+  app.use(
+    '/stats',
+    cors({ origin: '*', allowMethods: ['GET'], exposeHeaders: [STALENESS_HEADER], maxAge: 86_400 }),
+  );
   app.get('/stats', (c) => getStats(c, options));
   app.on('GET', ['/livez', '/readyz', '/metrics'], async (c) => {
     const probe = await options.health.answer(c.req.path);
@@ -53,6 +60,8 @@ async function getStats(c: Context, options: AppOptions): Promise<Response> {
       'the report',
     );
     options.reported(seconds(), undefined);
+    const stalenessS = options.stalenessS();
+    if (stalenessS !== undefined) c.header(STALENESS_HEADER, String(Math.ceil(stalenessS)));
     return c.json(dayReport(query.siteId, query.date, figures));
   } catch (error) {
     options.reported(seconds(), error);

@@ -8,8 +8,18 @@ it('needs nothing but the database', () => {
     PORT: 8_081,
     DATABASE_URL: 'postgres://127.0.0.1/sluice',
     CONNECTIONS: 8,
+    PREPARED_STATEMENTS: 'on',
     REPORT_DEADLINE_MS: 5_000,
   });
+});
+
+it('reads from STATS_DATABASE_URL where there is one, and needs no other', () => {
+  const replica = 'postgres://replica/sluice';
+  const both = { DATABASE_URL: 'postgres://primary/sluice', STATS_DATABASE_URL: replica };
+  expect(statsConfig(both).DATABASE_URL).toBe(replica);
+  expect(statsConfig({ STATS_DATABASE_URL: replica }).DATABASE_URL).toBe(replica);
+  expect(() => statsConfig({ STATS_DATABASE_URL: 'replica' })).toThrow('STATS_DATABASE_URL must be a URL');
+  expect(() => statsConfig({})).toThrow('DATABASE_URL is required');
 });
 
 it('names every variable that is wrong, and no value', () => {

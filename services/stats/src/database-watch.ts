@@ -1,11 +1,12 @@
 /**
  * Asks Postgres every few seconds whether reports can be read: for `/readyz`, and to notice a Postgres
- * that takes questions and never answers.
+ * that takes questions and never answers. A replica is asked how far it is behind in the same question.
  *
  * It has a connection of its own, so that reports waiting for their turn don't look like a silence.
  */
 import { DeadlineError, withDeadline } from '@sluice/service/deadline';
 import type postgres from 'postgres';
+import { replicaState, Staleness } from './staleness.ts';
 
 const INTERVAL_MS = 2_000;
 const DEADLINE_MS = 3_000;
@@ -19,6 +20,7 @@ export interface DatabaseWatchOptions {
 
 export class DatabaseWatch {
   readonly #options: DatabaseWatchOptions;
+  readonly #staleness = new Staleness();
   #sql: postgres.Sql;
   #problem: string | undefined = 'not asked yet';
   #timer: NodeJS.Timeout | undefined;
@@ -34,14 +36,17 @@ export class DatabaseWatch {
     return this.#problem;
   }
 
+  /**
+   * By how many seconds a replica's reports may be behind, as of the last look; `undefined` on a primary.
+   */
+  get stalenessS(): number | undefined {
+    return this.#staleness.seconds;
+  }
+
   /** Looks now and then every few seconds. Never rejects. */
   async start(): Promise<void> {
     try {
-      await withDeadline(
-        this.#sql`SELECT FROM hourly_counts LIMIT 1`.execute(),
-        DEADLINE_MS,
-        'asking Postgres',
-      );
+      this.#staleness.saw(await withDeadline(replicaState(this.#sql), DEADLINE_MS, 'asking Postgres'));
       this.#problem = undefined;
     } catch (error) {
       this.#problem = error instanceof Error ? error.message : String(error);

@@ -22,11 +22,12 @@ export class BusyError extends Error {
   }
 }
 
-/** A pool that reconnects within a second of Postgres' return. */
-export function connect(url: string, connections: number): postgres.Sql {
+/** A pool that reconnects within a second of Postgres' return. @param prepare whether statements are planned once a connection. */
+export function connect(url: string, connections: number, prepare = true): postgres.Sql {
   return postgres(url, {
     max: connections,
     fetch_types: false,
+    prepare,
     connect_timeout: CONNECT_TIMEOUT_S,
     backoff: (retries: number) => Math.min(RECONNECT_MAX_S, 0.05 * 2 ** Math.min(retries, 10)),
     onnotice: () => undefined,
@@ -42,8 +43,8 @@ export class Database {
   #free: number;
 
   /** @param connections reports computed at once; more wait for their turn. */
-  constructor(url: string, connections: number) {
-    this.#connect = () => connect(url, connections);
+  constructor(url: string, connections: number, prepare = true) {
+    this.#connect = () => connect(url, connections, prepare);
     this.#mostWaiting = connections * WAITING_PER_CONNECTION;
     this.#free = connections;
     this.#sql = this.#connect();

@@ -5,7 +5,7 @@ import { Health } from '@sluice/service/health';
 import { closeServer, listen, serverOptions } from '@sluice/service/http-server';
 import { runService } from '@sluice/service/lifecycle';
 import { throttled } from '@sluice/service/log';
-import { createCount, createRegistry, Histogram } from '@sluice/service/metrics';
+import { createCount, createGauge, createRegistry, Histogram } from '@sluice/service/metrics';
 import { createApp } from './app.ts';
 import { statsConfig } from './config.ts';
 import { connect, Database } from './database.ts';
@@ -21,15 +21,26 @@ await runService('stats', async ({ log, onStop }) => {
   log.level = config.LOG_LEVEL;
   const registry = createRegistry('stats');
   const health = new Health('stats', registry, config.SOURCE_VERSION);
-  const database = new Database(config.DATABASE_URL, config.CONNECTIONS);
+  const prepare = config.PREPARED_STATEMENTS === 'on';
+  const database = new Database(config.DATABASE_URL, config.CONNECTIONS, prepare);
   const watch = new DatabaseWatch({
-    connect: () => connect(config.DATABASE_URL, 1),
+    connect: () => connect(config.DATABASE_URL, 1, prepare),
     silent: () => {
       log.warn('Postgres does not answer; connecting anew');
       database.replace();
     },
   });
   health.require('postgres', () => watch.problem);
+  health.warn('replica', () => {
+    const behindS = Math.ceil(watch.stalenessS ?? 0);
+    return behindS > 0 ? `reports may be ${behindS} s behind what is stored` : undefined;
+  });
+  createGauge(
+    registry,
+    'sluice_stats_staleness_seconds',
+    'By how much reports from a replica may be behind what is stored; 0 on a primary.',
+    () => watch.stalenessS ?? 0,
+  );
 
   const failed = createCount(registry, 'sluice_reports_failed_total', 'Reports answered with 503.');
   const took = new Histogram({
@@ -56,6 +67,7 @@ await runService('stats', async ({ log, onStop }) => {
       lastError = error;
       tell();
     },
+    stalenessS: () => watch.stalenessS,
     health,
   });
   const server = createAdaptorServer({ fetch: app.fetch, serverOptions }) as Server;
