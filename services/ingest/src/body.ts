@@ -43,7 +43,7 @@ export type Incoming = Readable & { readonly complete?: boolean };
  */
 export async function readBody(incoming: Incoming, maxBytes: number, budget?: BodyBudget): Promise<Body> {
   // By the next microtask the parser has read what came in the same packet, which nearly always is all.
-  await undefined;
+  await Promise.resolve();
   // Its end may have been told meanwhile, and nobody would be told again.
   if (incoming.destroyed) return { ok: false, reason: 'cut_off' };
   if (incoming.complete !== true) return readRest(incoming, maxBytes, budget);
