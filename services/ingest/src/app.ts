@@ -1,5 +1,6 @@
 /** The routes of ingest: from a request to an answer. */
 import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import { MISSING_REQUIRED } from '@sluice/event/event';
 import type { Health } from '@sluice/service/health';
 import { type Context, Hono } from 'hono';
@@ -10,7 +11,7 @@ import { BodyBudget, inflateBody, readBody } from './body.ts';
 import { Turn } from './turn.ts';
 
 /** The size that a body of one event may have. */
-const MAX_EVENT_BODY_BYTES = 64 * 1_024;
+export const MAX_EVENT_BODY_BYTES = 64 * 1_024;
 /** The size that a body of many events may have, on the wire and inflated. */
 const MAX_BATCH_BODY_BYTES = 5 * 1_024 * 1_024;
 /** Twelve of the largest batches at once, or hundreds of usual ones; their parsed events take about as much again. */
@@ -33,11 +34,25 @@ const CORS = {
 /** On every answer. A plain object and no middleware: those cost a web Headers for each request. */
 const ANY_ORIGIN = { 'access-control-allow-origin': '*' };
 
+const TAKEN: Answer = { status: 204, headers: ANY_ORIGIN, body: null };
+
+/** What a client is told, in no library's form. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly body: string | null;
+}
+
 /** What `node:http` hands to a request: its headers and body are read from here. */
 export type Bindings = {
-  readonly incoming: Pick<IncomingMessage, 'headers'> & import('node:stream').Readable;
+  readonly incoming: Pick<IncomingMessage, 'headers'> & Readable;
 };
 type IngestContext = Context<{ Bindings: Bindings }>;
+
+export interface App extends Hono<{ Bindings: Bindings }> {
+  /** What `POST /event` does, for whoever has a request without Hono around it. */
+  readonly takeEvent: (incoming: Readable) => Promise<Answer>;
+}
 
 export interface AppOptions {
   /** Appends lines, all or none; never rejects. */
@@ -60,12 +75,13 @@ export interface AppOptions {
  * const response = await createApp(options).request('/event', { method: 'POST' }, { incoming });
  * response.status; // 204 once the event is on disk
  */
-export function createApp(options: AppOptions): Hono<{ Bindings: Bindings }> {
+export function createApp(options: AppOptions): App {
   const app = new Hono<{ Bindings: Bindings }>();
   const budget = new BodyBudget(BATCHES_UNDER_WAY_BYTES);
   const turn = new Turn(MAX_TURN_MS);
-  app.post('/event', (c) => postEvent(c, turn, options));
-  app.post('/events', (c) => postEvents(c, budget, turn, options));
+  const takeEvent = (incoming: Readable) => postEvent(incoming, turn, options);
+  app.post('/event', async (c) => responseOf(await takeEvent(c.env.incoming)));
+  app.post('/events', async (c) => responseOf(await postEvents(c, budget, turn, options)));
   app.options('*', cors(CORS));
   app.on('GET', ['/livez', '/readyz', '/metrics'], async (c) => {
     const probe = await options.health.answer(c.req.path);
@@ -73,16 +89,16 @@ export function createApp(options: AppOptions): Hono<{ Bindings: Bindings }> {
     return c.body(probe.body, probe.status, { 'content-type': probe.type });
   });
   app.on(['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE'], ['/event', '/events'], () =>
-    answer(405, { error: 'use POST' }, { allow: 'POST, OPTIONS' }),
+    responseOf(answer(405, { error: 'use POST' }, { allow: 'POST, OPTIONS' })),
   );
-  app.notFound(() => answer(404, { error: 'not found' }));
-  return app;
+  app.notFound(() => responseOf(answer(404, { error: 'not found' })));
+  return Object.assign(app, { takeEvent });
 }
 
 /** `POST /event`: 204 when the event is on disk. Any content type: trackers send JSON as text/plain. */
-async function postEvent(c: IngestContext, turn: Turn, options: AppOptions): Promise<Response> {
+async function postEvent(incoming: Readable, turn: Turn, options: AppOptions): Promise<Answer> {
   if (turn.isTooLong()) return refuseForNow('busy', 1, options);
-  const body = await readBody(c.env.incoming, MAX_EVENT_BODY_BYTES);
+  const body = await readBody(incoming, MAX_EVENT_BODY_BYTES);
   if (!body.ok) return refuseBody(body.reason, MAX_EVENT_BODY_BYTES, options);
   // Its body may have come in a turn of its own.
   if (turn.isTooLong()) return refuseForNow('busy', 1, options);
@@ -92,7 +108,7 @@ async function postEvent(c: IngestContext, turn: Turn, options: AppOptions): Pro
     return answer(400, problemOf(accepted));
   }
   const outcome = await options.append([accepted.line]);
-  if (outcome === 'appended') return new Response(null, { status: 204, headers: ANY_ORIGIN });
+  if (outcome === 'appended') return TAKEN;
   return refuseForNow(outcome, 1, options);
 }
 
@@ -102,7 +118,7 @@ async function postEvents(
   budget: BodyBudget,
   turn: Turn,
   options: AppOptions,
-): Promise<Response> {
+): Promise<Answer> {
   if (turn.isTooLong()) return refuseForNow('busy', 1, options);
   const { headers } = c.env.incoming;
   const type = headers['content-type'];
@@ -119,7 +135,7 @@ async function postEvents(
   }
 }
 
-async function postBatch(body: string, options: AppOptions): Promise<Response> {
+async function postBatch(body: string, options: AppOptions): Promise<Answer> {
   const batch = acceptBatch(body, receiptOf(Date.now(), options.retentionDays));
   if (!batch.ok) {
     options.refused(batch.reason, 1);
@@ -144,7 +160,7 @@ function refuseForNow(
   reason: Exclude<Outcome, 'appended'> | 'busy',
   events: number,
   { refused, retryAfterSeconds }: AppOptions,
-): Response {
+): Answer {
   refused(reason === 'unwritten' ? 'unavailable' : reason, events);
   return answer(503, { error: 'failed to push to queue' }, { 'retry-after': String(retryAfterSeconds()) });
 }
@@ -153,7 +169,7 @@ function refuseBody(
   reason: 'too_large' | 'cut_off' | 'unsupported_type' | 'busy',
   maxBytes: number,
   options: AppOptions,
-): Response {
+): Answer {
   if (reason === 'busy') return refuseForNow(reason, 1, options);
   options.refused(reason, 1);
   // Not with `connection: close`: Node would reset the connection of a client that still sends, and with it
@@ -168,7 +184,11 @@ function refuseBody(
   }
 }
 
-function answer(status: number, body: object, headers: Record<string, string> = {}): Response {
+function answer(status: number, body: object, headers: Record<string, string> = {}): Answer {
   const all = { 'content-type': 'application/json', ...ANY_ORIGIN, ...headers };
-  return new Response(JSON.stringify(body), { status, headers: all });
+  return { status, headers: all, body: JSON.stringify(body) };
+}
+
+function responseOf({ status, headers, body }: Answer): Response {
+  return new Response(body, { status, headers });
 }

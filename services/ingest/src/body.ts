@@ -32,28 +32,13 @@ export class BodyBudget {
   }
 }
 
-/** A request as `node:http` has it. */
-export type Incoming = Readable & { readonly complete?: boolean };
-
 /**
  * @param incoming the request as `node:http` has it, its body not read yet.
  * @param maxBytes of the body as it is on the wire.
  * @param budget what arrives is taken from it; the caller gives a whole body's bytes back.
  * @returns the bytes, once all are there; never rejects.
  */
-export async function readBody(incoming: Incoming, maxBytes: number, budget?: BodyBudget): Promise<Body> {
-  // By the next microtask the parser has read what came in the same packet, which nearly always is all.
-  await Promise.resolve();
-  // Its end may have been told meanwhile, and nobody would be told again.
-  if (incoming.destroyed) return { ok: false, reason: 'cut_off' };
-  if (incoming.complete !== true) return readRest(incoming, maxBytes, budget);
-  const bytes = (incoming.read() as Buffer | null) ?? Buffer.alloc(0);
-  if (bytes.length > maxBytes) return { ok: false, reason: 'too_large' };
-  if (budget?.take(bytes.length) === false) return { ok: false, reason: 'busy' };
-  return { ok: true, bytes };
-}
-
-function readRest(incoming: Incoming, maxBytes: number, budget: BodyBudget | undefined): Promise<Body> {
+export function readBody(incoming: Readable, maxBytes: number, budget?: BodyBudget): Promise<Body> {
   return new Promise((resolve) => {
     let first: Buffer | undefined;
     let rest: Buffer[] | undefined;

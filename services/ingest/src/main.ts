@@ -1,12 +1,10 @@
 /** The ingest service: HTTP in, stream entries out. Wiring only. */
 import cluster from 'node:cluster';
-import type { Server } from 'node:http';
-import { createAdaptorServer } from '@hono/node-server';
 import { createShardClient } from '@sluice/event/shard-client';
 import { shardsOf } from '@sluice/event/stream';
 import { joinPrimary } from '@sluice/service/child';
 import { Health } from '@sluice/service/health';
-import { closeServer, listen, serverOptions } from '@sluice/service/http-server';
+import { closeServer, listen } from '@sluice/service/http-server';
 import { runService, type Service } from '@sluice/service/lifecycle';
 import { createRegistry } from '@sluice/service/metrics';
 import { startProcesses } from '@sluice/service/processes';
@@ -14,6 +12,7 @@ import { createApp } from './app.ts';
 import { ingestConfig } from './config.ts';
 import { createIngestMetrics, createShardMetrics } from './ingest-metrics.ts';
 import { requireShards } from './readiness.ts';
+import { createIngestServer } from './server.ts';
 import { IngestShard } from './shard.ts';
 import { Shards } from './shards.ts';
 
@@ -81,7 +80,7 @@ async function serve(service: Service, config: ReturnType<typeof ingestConfig>):
     retentionDays: config.RETENTION_DAYS,
     health,
   });
-  const server = createAdaptorServer({ fetch: app.fetch, serverOptions }) as Server;
+  const server = createIngestServer(app, (error) => log.error({ err: error }, 'a defect: answered 500'));
   child?.serves(server);
 
   onStop('redis', () => {

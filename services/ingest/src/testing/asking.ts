@@ -43,6 +43,7 @@ export function newApp(options: Partial<AppOptions> = {}) {
     return { status: response.status, headers: response.headers, text: await response.text() };
   };
   return {
+    app,
     ask,
     /** What is appended so far, as the events that the lines hold. */
     events: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>),
