@@ -7,6 +7,31 @@ const FAULTS_ALWAYS_TESTED = [
   'e2e/src/faults/{worker-killed,redis-killed,hand-made-entries,start-order}.e2e.test.ts',
 ];
 
+interface Suite {
+  readonly name: string;
+  readonly include: string[];
+  readonly exclude?: string[];
+  readonly globalSetup?: string;
+  readonly testTimeout: number;
+  /** As long as a test when absent. */
+  readonly hookTimeout?: number;
+  readonly teardownTimeout?: number;
+}
+
+const MINUTE_MS = 60_000;
+const SYSTEM = './e2e/src/global-setup.ts';
+
+/** A suite that takes the machine: its files run one after the other, each in a process of its own. */
+function oneByOne({ exclude = [], hookTimeout, ...suite }: Suite) {
+  return {
+    ...suite,
+    exclude: [...NOT_OURS, ...exclude],
+    pool: 'forks' as const,
+    fileParallelism: false,
+    hookTimeout: hookTimeout ?? suite.testTimeout,
+  };
+}
+
 // One kind after the other: on two cores, real servers of the next kind would slow the tests of the one before.
 export default defineConfig({
   test: {
@@ -28,97 +53,73 @@ export default defineConfig({
           exclude: NOT_OURS,
           globalSetup: './packages/stack/src/test-servers.ts',
           pool: 'forks',
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          teardownTimeout: 60_000,
+          testTimeout: 2 * MINUTE_MS,
+          hookTimeout: 2 * MINUTE_MS,
+          teardownTimeout: MINUTE_MS,
           sequence: { groupOrder: 1 },
         },
       },
       {
         test: {
-          name: 'e2e',
-          include: ['e2e/src/*.e2e.test.ts', ...FAULTS_ALWAYS_TESTED],
-          exclude: NOT_OURS,
-          globalSetup: './e2e/src/global-setup.ts',
-          pool: 'forks',
-          fileParallelism: false,
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
+          ...oneByOne({
+            name: 'e2e',
+            include: ['e2e/src/*.e2e.test.ts', ...FAULTS_ALWAYS_TESTED],
+            globalSetup: SYSTEM,
+            testTimeout: 5 * MINUTE_MS,
+          }),
           sequence: { groupOrder: 2 },
         },
       },
-      // The rest run by name only: `pnpm test:faults`, `pnpm test:cluster`, `pnpm test:scaling`, `pnpm test:faults:slow`, `pnpm test:compose`, `pnpm test:load`.
+      // The rest run by name only, as `pnpm test:faults` and so on.
       {
-        test: {
+        test: oneByOne({
           name: 'faults',
           include: ['e2e/src/faults/*.e2e.test.ts'],
-          exclude: [...NOT_OURS, '**/*.slow.e2e.test.ts'],
-          globalSetup: './e2e/src/global-setup.ts',
-          pool: 'forks',
-          fileParallelism: false,
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
-        },
+          exclude: ['**/*.slow.e2e.test.ts'],
+          globalSetup: SYSTEM,
+          testTimeout: 5 * MINUTE_MS,
+        }),
       },
       {
-        test: {
+        test: oneByOne({
           name: 'cluster',
           include: ['e2e/src/cluster/*.e2e.test.ts'],
-          exclude: NOT_OURS,
-          globalSetup: './e2e/src/global-setup.ts',
-          pool: 'forks',
-          fileParallelism: false,
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
-        },
+          globalSetup: SYSTEM,
+          testTimeout: 5 * MINUTE_MS,
+        }),
       },
       {
-        test: {
+        test: oneByOne({
           name: 'scaling',
           include: ['e2e/src/scaling/*.e2e.test.ts'],
-          exclude: NOT_OURS,
-          globalSetup: './e2e/src/global-setup.ts',
-          pool: 'forks',
-          fileParallelism: false,
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
-        },
+          globalSetup: SYSTEM,
+          testTimeout: 5 * MINUTE_MS,
+        }),
       },
       {
-        test: {
+        test: oneByOne({
           name: 'faults-slow',
           include: ['e2e/src/**/*.slow.e2e.test.ts'],
-          exclude: NOT_OURS,
-          globalSetup: './e2e/src/global-setup.ts',
-          pool: 'forks',
-          fileParallelism: false,
-          testTimeout: 3_600_000,
-          hookTimeout: 600_000,
-        },
+          globalSetup: SYSTEM,
+          testTimeout: 60 * MINUTE_MS,
+          hookTimeout: 10 * MINUTE_MS,
+        }),
       },
       {
-        test: {
+        test: oneByOne({
           name: 'compose',
           include: ['e2e/src/compose/*.compose.test.ts'],
-          exclude: NOT_OURS,
           globalSetup: './e2e/src/compose/global-setup.ts',
-          pool: 'forks',
-          fileParallelism: false,
-          testTimeout: 1_200_000,
-          hookTimeout: 1_200_000,
-          teardownTimeout: 120_000,
-        },
+          testTimeout: 20 * MINUTE_MS,
+          teardownTimeout: 2 * MINUTE_MS,
+        }),
       },
       {
-        test: {
+        test: oneByOne({
           name: 'load',
           include: ['load/src/**/*.load.test.ts'],
-          exclude: NOT_OURS,
-          pool: 'forks',
-          fileParallelism: false,
-          testTimeout: 600_000,
-          hookTimeout: 600_000,
-        },
+          testTimeout: 10 * MINUTE_MS,
+        }),
       },
     ],
   },

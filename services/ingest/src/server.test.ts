@@ -1,23 +1,26 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect } from 'node:net';
-import { expect, it, onTestFinished } from 'vitest';
+import type { Server } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { createIngestServer } from './server.ts';
 import { newApp } from './testing/asking.ts';
 
 const EVENT = '{"site_id":"site-1","event_type":"page_view"}';
 
 /** Sends these packets, each when the one before has been read. @returns all that is answered. */
-async function answers(port: number, ...packets: string[]): Promise<string> {
-  const socket = connect(port, '127.0.0.1').setNoDelay();
+async function answers(server: Server, ...packets: string[]): Promise<string> {
+  const accepted = once(server, 'connection') as Promise<[Socket]>;
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1').setNoDelay();
   let heard = '';
   socket.on('data', (chunk) => {
     heard += chunk.toString();
   });
-  await once(socket, 'connect');
+  const [theirs] = await accepted;
+  let sent = 0;
   for (const packet of packets) {
     socket.write(packet);
-    // Of two turns of the event loop, one at least is the server's.
-    for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setTimeout(resolve, 1));
+    sent += Buffer.byteLength(packet);
+    await vi.waitUntil(() => theirs.bytesRead === sent, { interval: 1 });
   }
   socket.end();
   await once(socket, 'close');
@@ -34,7 +37,7 @@ async function listening(options: Parameters<typeof newApp>[0] = {}) {
   const server = createIngestServer(app, (error) => defects.push(error)).listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(() => void server.close());
-  return { port: (server.address() as AddressInfo).port, events, defects };
+  return { server, events, defects };
 }
 
 it.each([
@@ -44,24 +47,26 @@ it.each([
   ['with a query', [post(EVENT, '/event?from=here')]],
   ['in chunks', ['POST /event HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n', chunked(EVENT)]],
 ])('an event is taken that comes %s', async (_, packets) => {
-  const { port, events } = await listening();
-  expect(await answers(port, ...packets)).toMatch(
+  const { server, events } = await listening();
+  expect(await answers(server, ...packets)).toMatch(
     /^HTTP\/1\.1 204 No Content\r\n(.+\r\n)*access-control-allow-origin: \*\r\n/,
   );
   expect(events()).toHaveLength(1);
 });
 
 it('requests that come together are answered in their order', async () => {
-  const { port, events } = await listening();
+  const { server, events } = await listening();
   const all = post(EVENT) + post('{') + post(EVENT) + post('[', '/events') + post(EVENT);
-  const statuses = [...(await answers(port, all)).matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status);
+  const statuses = [...(await answers(server, all)).matchAll(/HTTP\/1\.1 (\d+)/g)].map(
+    ([, status]) => status,
+  );
   expect(statuses).toEqual(['204', '400', '204', '400', '204']);
   expect(events()).toHaveLength(3);
 });
 
 it('a defect is told, and answered 500', async () => {
   const defect = new Error('mine');
-  const { port, defects } = await listening({ append: () => Promise.reject(defect) });
-  expect(await answers(port, post(EVENT))).toMatch(/^HTTP\/1\.1 500 /);
+  const { server, defects } = await listening({ append: () => Promise.reject(defect) });
+  expect(await answers(server, post(EVENT))).toMatch(/^HTTP\/1\.1 500 /);
   expect(defects).toEqual([defect]);
 });

@@ -2,7 +2,7 @@
  * The HTTP server: Hono behind `node:http`, with a short way for single events.
  *
  * Nearly all requests are a `POST /event` that says how long its body is. The web's Request and Response
- * around it, and the promises between them, cost a fifth of such a request, measured; so it is handed to
+ * around it, and the promises between them, cost a seventh of such a request, measured; so it is handed to
  * the app as it is. All else goes through Hono, and with it every body that could turn out too large:
  * @hono/node-server knows how to be rid of the rest of one.
  */

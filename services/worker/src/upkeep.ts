@@ -11,7 +11,7 @@ const HOUR_MS = 3_600_000;
 const TABLES_INTERVAL_MS = HOUR_MS;
 const GROUP_INTERVAL_MS = 60_000;
 const FOLD_INTERVAL_MS = 3_000;
-/** What a report may find unfolded while workers have time: a millisecond's work for it. */
+/** A report may find less than this unfolded while workers have time: up to 4 ms of work for it. */
 const LEAST_FOLDED_EVENTS = 1_000;
 const LEAST_FOLDED_ROWS = 100;
 
