@@ -11,6 +11,7 @@ import { createEvent, type SentEvent } from './contents.ts';
 import { Ledger } from './ledger.ts';
 import type { Random } from './seed.ts';
 import { type Send, sendOne } from './send.ts';
+import { until } from './until.ts';
 
 export interface LoadOptions {
   readonly random: Random;
@@ -35,6 +36,8 @@ export interface LoadOptions {
 const ANSWER_WITHIN_MS = 4_000;
 /** After a failure: short against a second's outage, long enough not to spin. */
 const PAUSE_MS = 25;
+/** A system that is up takes events at once; this is for two busy cores. */
+const ACKNOWLEDGED_WITHIN_MS = 20_000;
 /** Whoever stops a load wants an end even if the system never heals. */
 const RESEND_AFTER_STOP_MS = 20_000;
 
@@ -78,6 +81,14 @@ export class Load extends Ledger {
   async stop(): Promise<void> {
     this.#stoppedAt ??= performance.now();
     await this.done;
+  }
+
+  /** Waits until so many events more are acknowledged. */
+  async acknowledges(more: number): Promise<void> {
+    const wanted = this.acked.size + more;
+    await until('acknowledged', ACKNOWLEDGED_WITHIN_MS, () =>
+      this.acked.size >= wanted ? undefined : `${this.acked.size} of ${wanted}`,
+    );
   }
 
   /** Events made so far. */
