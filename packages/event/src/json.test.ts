@@ -56,6 +56,16 @@ it('keeps __proto__ a key like others', () => {
   expect(Object.entries(read)).toEqual([['__proto__', { a: '\\' }]]);
 });
 
+it('reads what is as deep as a body can be', () => {
+  const levels = 2_000_000;
+  const read = parseJson(`{"a":"\\\\","deep":${'['.repeat(levels)}"\\\\"${']'.repeat(levels)}}`) as {
+    deep: unknown;
+  };
+  let inner = read.deep;
+  for (let level = 0; level < levels; level += 1) [inner] = inner as [unknown];
+  expect(inner).toBe('\\');
+});
+
 it('takes nothing that is not JSON', () => {
   for (const text of ['', '\\\\', '{\\\\:0}', '{"a":"\\\\}', '"\\x"', '"\\\\"\\\\']) {
     expect(() => parseJson(text)).toThrow(SyntaxError);

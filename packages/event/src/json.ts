@@ -12,9 +12,9 @@ const ESCAPED_BACKSLASH = /\\\\|\\u005c/gi;
 const FIRST_PRIVATE_USE = 0xe000;
 
 /**
- * The value of a JSON text. Objects of a text that has an escaped backslash have no prototype.
+ * The value of a JSON text. An object with an escaped backslash in a key has no prototype.
  *
- * @throws {SyntaxError} when it is none; {RangeError} when it has an escaped backslash and thousands of levels.
+ * @throws {SyntaxError} when it is none.
  */
 export function parseJson(text: string): unknown {
   // The first search is far cheaper, and nearly always the only one.
@@ -31,14 +31,33 @@ function unusedIn(text: string): string {
   return String.fromCharCode(code);
 }
 
-function restored(value: unknown, standIn: string): unknown {
-  if (typeof value === 'string') return value.replaceAll(standIn, '\\');
-  if (Array.isArray(value)) return value.map((each) => restored(each, standIn));
-  if (typeof value !== 'object' || value === null) return value;
-  // Without a prototype, `__proto__` is a key like others.
-  const object = Object.create(null) as Record<string, unknown>;
-  for (const [key, each] of Object.entries(value)) {
-    object[key.replaceAll(standIn, '\\')] = restored(each, standIn);
+/** `read` with its backslashes. By a list of what is left, not by recursion: its depth is for a client to choose. */
+function restored(read: unknown, standIn: string): unknown {
+  const left: object[] = [];
+  const begun = (value: unknown): unknown => {
+    if (typeof value === 'string') return value.replaceAll(standIn, '\\');
+    if (typeof value !== 'object' || value === null) return value;
+    const own = Array.isArray(value) ? value : withKeysRestored(value as JsonObject, standIn);
+    left.push(own);
+    return own;
+  };
+  const whole = begun(read);
+  for (let next = left.pop(); next !== undefined; next = left.pop()) {
+    const holder = next as JsonObject;
+    const keys = Array.isArray(next) ? next.keys() : Object.keys(next);
+    for (const key of keys) holder[key] = begun(holder[key]);
   }
-  return object;
+  return whole;
+}
+
+type JsonObject = Record<string, unknown>;
+
+/** The object itself, or a copy with its keys in the same order. */
+function withKeysRestored(object: JsonObject, standIn: string): JsonObject {
+  const keys = Object.keys(object);
+  if (!keys.some((key) => key.includes(standIn))) return object;
+  // Without a prototype, `__proto__` is a key like others.
+  const copy = Object.create(null) as JsonObject;
+  for (const key of keys) copy[key.replaceAll(standIn, '\\')] = object[key];
+  return copy;
 }
