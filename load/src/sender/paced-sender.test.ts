@@ -26,6 +26,18 @@ it('sends as many requests as the rate asks for and counts their answers', async
   expect(sent.answered + sent.unanswered).toBe(Math.floor(sent.seconds * 200));
 });
 
+it('charges nobody for the time before a request was due', async () => {
+  const port = await serving((_, response) => void response.writeHead(204).end());
+  const sent = await new PacedSender({
+    port,
+    requests: [REQUEST],
+    connections: 1,
+    perSecond: 2,
+    seconds: 2,
+  }).run();
+  expect(sent.p50Ms).toBeLessThan(250);
+});
+
 it('charges a server that stalls for the requests that were due meanwhile', async () => {
   const port = await serving((_, response) => void setTimeout(() => response.writeHead(204).end(), 200));
   const sent = await new PacedSender({

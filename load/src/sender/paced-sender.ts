@@ -98,9 +98,10 @@ export class PacedSender {
       // In turns: a connection that never says a word is closed by the server.
       const connection = this.#idle.shift();
       if (connection === undefined) return;
-      connection.dueAt = this.#startedAt + (this.#issued / perSecond) * 1_000;
       connection.socket.write(requests[this.#issued % requests.length] as string);
       this.#issued += 1;
+      // The moment at which #due came to this many.
+      connection.dueAt = this.#startedAt + (this.#issued / perSecond) * 1_000;
       this.#underWay += 1;
     }
   }
