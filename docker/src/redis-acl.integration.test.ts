@@ -2,13 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  createStreamClient,
-  GROUP,
-  type StreamClient,
-  type StreamKeys,
-  streamKeys,
-} from '@sluice/event/stream';
+import { GROUP, type StreamKeys, streamKeys } from '@sluice/event/stream';
+import { createStreamClient, type StreamClient } from '@sluice/event/stream-client';
 import { freePort } from '@sluice/stack/free-port';
 import { launch, type Server } from '@sluice/stack/launch';
 import { startRedis } from '@sluice/stack/redis';

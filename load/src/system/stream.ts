@@ -1,7 +1,8 @@
 /** The stream as a scenario sees and fills it. */
 import { encodeEvent } from '@sluice/event/entry';
 import type { SluiceEvent } from '@sluice/event/event';
-import { createStreamClient, GROUP, type StreamClient, streamKeys } from '@sluice/event/stream';
+import { GROUP, streamKeys } from '@sluice/event/stream';
+import { createStreamClient, type StreamClient } from '@sluice/event/stream-client';
 
 /** Where services look unless told otherwise. */
 export const STREAM_KEY = 'sluice:events';

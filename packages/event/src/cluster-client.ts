@@ -18,8 +18,8 @@ import {
   type StreamClient,
   type StreamClientOptions,
   streamClientSettings,
-  streamScripts,
-} from './stream.ts';
+} from './stream-client.ts';
+import { streamScripts } from './stream-scripts.ts';
 
 /** What ingest and worker ask of a shard. A plain client has all of it. */
 export type StreamCommands = Pick<

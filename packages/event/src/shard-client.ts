@@ -1,6 +1,7 @@
 /** The client for a shard, wherever it is: on one Redis, or on a node of a cluster. */
 import { ClusterClient } from './cluster-client.ts';
-import { createStreamClient, type Shard, type StreamClient, type StreamClientOptions } from './stream.ts';
+import type { Shard } from './stream.ts';
+import { createStreamClient, type StreamClient, type StreamClientOptions } from './stream-client.ts';
 
 export type ShardClient = StreamClient | ClusterClient;
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { encodeEvent, readEntry } from '@sluice/event/entry';
-import type { StreamClient, StreamKeys } from '@sluice/event/stream';
+import type { StreamKeys } from '@sluice/event/stream';
+import type { StreamClient } from '@sluice/event/stream-client';
 import { connected, counters, newKeys } from '@sluice/event/testing/stream';
 import { freePort } from '@sluice/stack/free-port';
 import { fileDatabase } from '@sluice/stack/testing/file-database';

@@ -1,7 +1,7 @@
 /** The dead letters, for the one who has to decide about them. */
 import { isUtf8 } from 'node:buffer';
 import { MAX_ENTRY_EVENTS, readEntry } from '@sluice/event/entry';
-import type { NewEntry } from '@sluice/event/stream';
+import type { NewEntry } from '@sluice/event/stream-scripts';
 import type postgres from 'postgres';
 
 /** One row of `dead_letters`. */

@@ -1,6 +1,7 @@
 /** The `sluice` command. Wiring, and what a person sees. */
 import { createShardClient } from '@sluice/event/shard-client';
-import { type NewEntry, shardsOf } from '@sluice/event/stream';
+import { shardsOf } from '@sluice/event/stream';
+import type { NewEntry } from '@sluice/event/stream-scripts';
 import { ConfigError } from '@sluice/service/config';
 import { withDeadline } from '@sluice/service/deadline';
 import postgres from 'postgres';

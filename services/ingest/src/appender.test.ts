@@ -1,4 +1,4 @@
-import type { AppendReply, NewEntry } from '@sluice/event/stream';
+import type { AppendReply, NewEntry } from '@sluice/event/stream-scripts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Appender, type ObservedAppend, type Outcome } from './appender.ts';
 

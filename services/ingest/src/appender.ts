@@ -16,7 +16,8 @@
  */
 import assert from 'node:assert/strict';
 import { MAX_ENTRY_CHARACTERS, MAX_ENTRY_EVENTS } from '@sluice/event/entry';
-import { type AppendReply, type NewEntry, surelyNotWritten } from '@sluice/event/stream';
+import { surelyNotWritten } from '@sluice/event/stream-client';
+import type { AppendReply, NewEntry } from '@sluice/event/stream-scripts';
 
 /**
  * `appended` means on disk; `unavailable` that nobody knows, or surely not; `backlog_full` and

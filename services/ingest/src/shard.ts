@@ -1,6 +1,8 @@
 /** One shard of the stream, as ingest has it: its connection, its watch, its gate and its appender. */
 import { onNode, type ShardClient } from '@sluice/event/shard-client';
-import type { AppendReply, NewEntry, Shard, StreamClient } from '@sluice/event/stream';
+import type { Shard } from '@sluice/event/stream';
+import type { StreamClient } from '@sluice/event/stream-client';
+import type { AppendReply, NewEntry } from '@sluice/event/stream-scripts';
 import type { Log } from '@sluice/service/log';
 import { Appender, type ObservedAppend, type Outcome } from './appender.ts';
 import { Gate, type GateOptions } from './gate.ts';

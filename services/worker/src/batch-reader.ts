@@ -6,7 +6,7 @@
  * written at once are whole ones.
  */
 
-import type { Delivery } from '@sluice/event/stream';
+import type { Delivery } from '@sluice/event/stream-scripts';
 import type { Log } from '@sluice/service/log';
 import { faultOf } from './postgres-fault.ts';
 import type { StreamReader } from './stream-reader.ts';

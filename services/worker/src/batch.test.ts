@@ -1,5 +1,5 @@
 import type { SluiceEvent } from '@sluice/event/event';
-import type { Delivery } from '@sluice/event/stream';
+import type { Delivery } from '@sluice/event/stream-scripts';
 import { describe, expect, it } from 'vitest';
 import { batchOf } from './batch.ts';
 import { entryOf, eventOf } from './testing/events.ts';

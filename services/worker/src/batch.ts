@@ -1,7 +1,7 @@
 /** What a worker writes at once: the events of some entries, and what is left to do with the entries. */
 import { type ReadEntry, readEntry } from '@sluice/event/entry';
 import type { SluiceEvent } from '@sluice/event/event';
-import type { Delivery } from '@sluice/event/stream';
+import type { Delivery } from '@sluice/event/stream-scripts';
 import type { DeadLetter } from './dead-letters.ts';
 
 export interface Batch {

@@ -3,7 +3,6 @@ import type { SluiceEvent } from '@sluice/event/event';
 import { GROUP } from '@sluice/event/stream';
 import { counters } from '@sluice/event/testing/stream';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { BLOCK_MS } from './batch-reader.ts';
 import { COPY_STATEMENT, copyRows } from './rows.ts';
 import { startConsumer } from './testing/consumer.ts';
 import {
@@ -16,35 +15,15 @@ import {
   workerDatabase,
 } from './testing/database.ts';
 import { entryOf, eventOf, eventsOf } from './testing/events.ts';
-import { append, type OwnStream, ownStream, type Pending } from './testing/stream.ts';
+import { expectStored, idsOf, WITHIN } from './testing/expect.ts';
+import { append, type OwnStream, ownStream } from './testing/stream.ts';
 import { WriteSlots } from './write-slots.ts';
-
-/** Work takes milliseconds, a fault for an operator is looked at every five seconds, and the machine may be busy. */
-const WITHIN = { timeout: 20_000, interval: 20 };
 
 const database = workerDatabase();
 let stream: OwnStream;
 beforeEach(async () => {
   stream = await ownStream();
 });
-
-const idsOf = (events: readonly SluiceEvent[]) => events.map(({ id }) => id).sort();
-
-/** Waits until these events are stored, no others, and nothing is left of them in the stream. */
-async function expectStored(events: readonly SluiceEvent[]): Promise<void> {
-  await vi.waitFor(async () => expect(await storedIds(database())).toEqual(idsOf(events)), WITHIN);
-  await vi.waitFor(async () => expect(await stream.client.xLen(stream.keys.stream)).toBe(0), WITHIN);
-  expect(await stream.pending()).toEqual([]);
-}
-
-/** Nothing else is pending for longer than a turn of the loop takes. */
-async function staysPending(expected: readonly Partial<Pending>[]): Promise<void> {
-  const since = performance.now();
-  await vi.waitUntil(async () => {
-    expect(await stream.pending()).toMatchObject(expected);
-    return performance.now() - since > 1.5 * BLOCK_MS;
-  }, WITHIN);
-}
 
 /** A time that Postgres refuses in every form that it is sent in. */
 const unstorable = () => eventOf({ timestamp: 253_402_300_800_000 });
@@ -58,7 +37,7 @@ describe('while it is READING', () => {
     expect(consumer.problem).toBeUndefined();
     const after = Array.from({ length: 20 }, () => eventsOf(5));
     for (const events of after) await append(stream, entryOf(...events));
-    await expectStored([...before, ...after.flat()]);
+    await expectStored(stream, database(), [...before, ...after.flat()]);
     expect(await counters(stream.client, stream.keys)).toEqual({ accepted: 110, settled: 110, lost: 0 });
     expect(await counted('sluice_stored_events_total')).toBe(110);
   });
@@ -67,7 +46,7 @@ describe('while it is READING', () => {
     const entries = Array.from({ length: 50 }, () => eventsOf(10));
     await append(stream, ...entries.map((events) => entryOf(...events)));
     const { counted } = await startConsumer(stream, database(), { batchMaxEvents: 100 });
-    await expectStored(entries.flat());
+    await expectStored(stream, database(), entries.flat());
     expect(await counted('sluice_batch_events_count')).toBeGreaterThanOrEqual(5);
   });
 
@@ -77,7 +56,7 @@ describe('while it is READING', () => {
     const [id] = await append(stream, { n: 5, events: lines.join('\n') });
     await stream.client.xAdd(stream.keys.stream, '*', { hello: 'world' });
     const { counted } = await startConsumer(stream, database());
-    await expectStored(good);
+    await expectStored(stream, database(), good);
     expect(await lettersIn(database())).toEqual(
       expect.arrayContaining([
         expect.objectContaining({
@@ -92,114 +71,6 @@ describe('while it is READING', () => {
     expect(await counted('sluice_dead_letters_total')).toBe(3);
   });
 
-  it('what a dead consumer held is taken over, and what it had stored is not stored twice', async () => {
-    const [stored, unstored] = [eventsOf(5), eventsOf(5)];
-    await append(stream, entryOf(...stored));
-    const first = await startConsumer(stream, database(), { name: 'first' });
-    await expectStored(stored);
-    first.consumer.stop();
-    await first.ended;
-    await stream.killedHolding(await append(stream, entryOf(...stored), entryOf(...unstored)));
-    const { counted } = await startConsumer(stream, database(), { claimMinIdleMs: 1_000 });
-    await expectStored([...stored, ...unstored]);
-    expect(await counted('sluice_reclaimed_entries_total')).toBe(2);
-    expect(await counted('sluice_duplicate_events_total')).toBe(5);
-    expect(await counted('sluice_stored_events_total')).toBe(5);
-  });
-
-  it('an entry that was delivered too often is set aside unread, and what came with it is stored', async () => {
-    const [suspect, innocent] = [eventsOf(2), eventsOf(2)];
-    const [poisoned = '', good = ''] = await append(stream, entryOf(...suspect), entryOf(...innocent));
-    await stream.killedHolding([poisoned], 5);
-    await stream.killedHolding([good], 4);
-    await startConsumer(stream, database(), { maxDeliveries: 5 });
-    await expectStored(innocent);
-    expect(await lettersIn(database())).toMatchObject([
-      {
-        payload: suspect.map(encodeEvent).join('\n'),
-        reason: 'delivered 6 times without being stored',
-        entry_id: poisoned,
-      },
-    ]);
-    expect(await counters(stream.client, stream.keys)).toEqual({ accepted: 4, settled: 4, lost: 0 });
-  });
-
-  it('two entries that may be what kills are not looked at at once', async () => {
-    const suspects = [eventsOf(1), eventsOf(1)];
-    const ids = await append(stream, ...suspects.map((events) => entryOf(...events)));
-    await stream.killedHolding(ids, 2);
-    const letGo = await lockEvents(database());
-    const { enters } = await startConsumer(stream, database());
-    await enters('WAITING');
-    await staysPending([{ deliveries: 3 }, { deliveries: 2 }]);
-    await letGo();
-    await expectStored(suspects.flat());
-    expect(await lettersIn(database())).toEqual([]);
-  });
-
-  it('an entry that may be what kills holds nobody up once it was tried', async () => {
-    const { enters } = await startConsumer(stream, database(), { claimMinIdleMs: 500 });
-    await enters('READING');
-    const [suspect, free] = [eventOf(), eventsOf(10)];
-    const letGo = await lockRow(database(), suspect);
-    await stream.killedHolding(await append(stream, entryOf(suspect)), 2);
-    await enters('WAITING');
-    await append(stream, entryOf(...free));
-    await vi.waitFor(async () => expect(await storedIds(database())).toEqual(idsOf(free)), WITHIN);
-    await letGo();
-    await expectStored([suspect, ...free]);
-  });
-
-  it('an entry that it took over and can’t look at yet is not taken over from it', async () => {
-    const claimMinIdleMs = 1_000;
-    const suspects = [eventsOf(1), eventsOf(1)];
-    const ids = await append(stream, ...suspects.map((events) => entryOf(...events)));
-    await stream.killedHolding(ids, 2);
-    const letGo = await lockEvents(database());
-    const { enters } = await startConsumer(stream, database(), { claimMinIdleMs });
-    await enters('WAITING');
-    const other = await stream.reader({ consumer: 'other', claimMinIdleMs });
-    const since = performance.now();
-    await vi.waitUntil(async () => {
-      await other.reclaim();
-      expect(other.claimed).toEqual([]);
-      return performance.now() - since > 2 * claimMinIdleMs;
-    }, WITHIN);
-    await letGo();
-    await expectStored(suspects.flat());
-  });
-
-  it('an entry that may be what kills waits for what other shards have under way', async () => {
-    const suspects = eventsOf(1);
-    await stream.killedHolding(await append(stream, entryOf(...suspects)), 2);
-    const [other, elsewhere] = [await ownStream(), eventsOf(1)];
-    await append(other, entryOf(...elsewhere));
-    const letGo = await lockEvents(database());
-    const shared = { slots: new WriteSlots(2), shards: 2 };
-    const neighbour = await startConsumer(other, database(), shared);
-    await neighbour.enters('WAITING');
-    await startConsumer(stream, database(), { ...shared, name: 'living' });
-    await vi.waitFor(
-      async () => expect(await stream.pending()).toMatchObject([{ consumer: 'living' }]),
-      WITHIN,
-    );
-    await staysPending([{ deliveries: 2 }]);
-    await letGo();
-    await expectStored([...elsewhere, ...suspects]);
-  });
-
-  it('entries that were deleted unstored are counted as vanished, and their events as lost', async () => {
-    const ids = await append(stream, entryOf(...eventsOf(3)), entryOf(...eventsOf(4)));
-    await stream.killedHolding(ids);
-    await stream.client.xTrim(stream.keys.stream, 'MAXLEN', 0);
-    const { counted } = await startConsumer(stream, database());
-    await vi.waitFor(async () => expect(await counted('sluice_vanished_entries_total')).toBe(2), WITHIN);
-    const later = eventsOf(1);
-    await append(stream, entryOf(...later));
-    await expectStored(later);
-    await vi.waitFor(async () => expect(await counted('sluice_lost_events_total')).toBe(7), WITHIN);
-  });
-
   it.each([
     ['the group', () => stream.client.xGroupDestroy(stream.keys.stream, GROUP)],
     ['the whole stream', () => stream.client.del(stream.keys.stream)],
@@ -209,7 +80,7 @@ describe('while it is READING', () => {
     await destroy();
     const events = eventsOf(3);
     await append(stream, entryOf(...events));
-    await expectStored(events);
+    await expectStored(stream, database(), events);
     expect(await counted('sluice_group_recreated_total')).toBeGreaterThanOrEqual(1);
     expect(consumer.mode).toBe('READING');
   });
@@ -227,7 +98,7 @@ describe('while it is STARTING', () => {
     expect(await stream.pending()).toEqual([]);
     await sql`ALTER SCHEMA hidden RENAME TO public`;
     await enters('READING');
-    await expectStored(events);
+    await expectStored(stream, database(), events);
   });
 
   it('a stop ends it', async () => {
@@ -266,7 +137,7 @@ describe('while it is WAITING', () => {
     await letGo();
     await enters('READING');
     expect(consumer.problem).toBeUndefined();
-    await expectStored([...events, ...unread]);
+    await expectStored(stream, database(), [...events, ...unread]);
     expect(await lettersIn(database())).toEqual([]);
   });
 
@@ -281,7 +152,7 @@ describe('while it is WAITING', () => {
     await vi.waitFor(async () => expect(await storedIds(database())).toEqual(idsOf(free)), WITHIN);
     expect(await stream.pending()).toMatchObject([{ id: held, deliveries: 1 }]);
     await letGo();
-    await expectStored([blocked, ...free]);
+    await expectStored(stream, database(), [blocked, ...free]);
   });
 
   it('for a row in the COPY of a worker that is frozen, it ends that COPY', async () => {
@@ -291,7 +162,7 @@ describe('while it is WAITING', () => {
     const event = eventOf();
     const frozen = await frozenCopy(database().workerUrl, COPY_STATEMENT, copyRows([event]));
     await append(stream, entryOf(event));
-    await expectStored([event]);
+    await expectStored(stream, database(), [event]);
     expect(await frozen.ended).toBeInstanceOf(Error);
   });
 
@@ -308,7 +179,7 @@ describe('while it is WAITING', () => {
     expect(await stream.pending()).toMatchObject([{ consumer: 'first', deliveries: 1 }]);
     await letGo();
     await startConsumer(stream, database(), { name: 'next', claimMinIdleMs: 500 });
-    await expectStored(events);
+    await expectStored(stream, database(), events);
   });
 });
 
@@ -327,7 +198,7 @@ describe('while it is HALTED', () => {
     expect(await lettersIn(database())).toEqual([]);
     await grant();
     await enters('READING');
-    await expectStored([...events.slice(0, 10), ...unread]);
+    await expectStored(stream, database(), [...events.slice(0, 10), ...unread]);
     expect(await counted('sluice_failures_total{reason="write"}')).toBeGreaterThanOrEqual(1);
   });
 
@@ -342,7 +213,7 @@ describe('while it is HALTED', () => {
     expect(await stream.pending()).toMatchObject([{ deliveries: 1 }]);
     await grant();
     await enters('READING');
-    await expectStored(good);
+    await expectStored(stream, database(), good);
     expect(await lettersIn(database())).toMatchObject([{ payload: 'poison', times: 1 }]);
     expect(await counted('sluice_stored_events_total')).toBe(3);
     expect(await counted('sluice_duplicate_events_total')).toBe(0);
@@ -387,7 +258,7 @@ describe('a stop under load', () => {
     expect(stored.length + unread.length).toBe(sent.length);
     expect(await counters(stream.client, stream.keys)).toMatchObject({ settled: stored.length });
     await startConsumer(stream, database());
-    await expectStored(sent);
+    await expectStored(stream, database(), sent);
   });
 
   it('told twice is one stop', async () => {

@@ -2,43 +2,22 @@
  * The worker's loop over one shard of the stream: read a batch, store it, settle it, for as long as
  * the process lives. Several of them share the writers.
  *
- * The consumer is in one of these modes:
- *
- * - STARTING: waiting until Redis has the group and Postgres the schema. Nothing is read.
- * - READING: batches are read whenever fewer than `writers` are being written.
- * - WAITING: a batch met a fault that passes by itself. It is tried again with growing pauses, keeping
- *   its writer's place, while the other writers go on: what blocks one batch may not block the next.
- *   Its claims are renewed, so nobody takes it over and no delivery is counted.
- * - HALTED: a batch met a fault that somebody must mend. Nothing new is read, and the pauses are long.
- * - DRAINING: told to stop. What is being written ends; what meets a fault is left pending.
- * - STOPPED: nothing is under way.
- *
  * An entry read ends stored, dead-lettered, or still pending; nothing is settled before its commit.
  */
-import assert from 'node:assert/strict';
-import type { Delivery } from '@sluice/event/stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Delivery } from '@sluice/event/stream-scripts';
 import { backoffMs } from '@sluice/service/backoff';
 import type { Log } from '@sluice/service/log';
 import { type Batch, batchOf } from './batch.ts';
 import { BatchReader, BLOCK_MS } from './batch-reader.ts';
+import { ClaimRenewal, type Held } from './claim-renewal.ts';
+import { ConsumerMode, type Mode } from './consumer-mode.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import { faultOf, sqlstateOf } from './postgres-fault.ts';
 import { isReply, type StreamReader } from './stream-reader.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 import type { WriteSlots } from './write-slots.ts';
 import type { Writer } from './writer.ts';
-
-export type Mode = 'STARTING' | 'READING' | 'WAITING' | 'HALTED' | 'DRAINING' | 'STOPPED';
-
-/** From each mode, the ones it may become. */
-const TRANSITIONS: { readonly [From in Mode]: readonly Mode[] } = {
-  STARTING: ['READING', 'DRAINING'],
-  READING: ['WAITING', 'HALTED', 'DRAINING'],
-  WAITING: ['READING', 'HALTED', 'DRAINING'],
-  HALTED: ['READING', 'WAITING', 'DRAINING'],
-  DRAINING: ['STOPPED'],
-  STOPPED: [],
-};
 
 const RETRY_FIRST_MS = 50;
 /** Transient faults are looked at this often at least, so that work resumes within seconds. */
@@ -77,9 +56,8 @@ export class Consumer {
   readonly #underWay = new Map<Batch, Promise<void>>();
   /** What waits for a writer. */
   #waiting: Held | undefined;
-  #mode: Mode = 'STARTING';
-  #problem: string | undefined = 'starting';
-  #renewing = false;
+  readonly #mode: ConsumerMode;
+  readonly #renewal: ClaimRenewal;
   /** Rejects when a batch met something that no retry is for. */
   readonly #defect = Promise.withResolvers<never>();
   /** What is under way may kill the process, and is the only thing under way. */
@@ -90,15 +68,17 @@ export class Consumer {
   constructor(options: ConsumerOptions) {
     this.#options = options;
     this.#reader = new BatchReader(options);
+    this.#mode = new ConsumerMode(options.log);
+    this.#renewal = new ClaimRenewal({ ...options, held: () => this.#held() });
   }
 
   get mode(): Mode {
-    return this.#mode;
+    return this.#mode.current;
   }
 
   /** Why it isn't storing, `undefined` while it is. */
   get problem(): string | undefined {
-    return this.#problem;
+    return this.#mode.problem;
   }
 
   /**
@@ -106,21 +86,21 @@ export class Consumer {
    * stays pending, and an entry that the defect is about is set aside when it was delivered too often.
    */
   async run(): Promise<void> {
-    const renewal = setInterval(() => void this.#renewClaims(), this.#options.claimMinIdleMs / 3);
+    this.#renewal.start();
     try {
       await Promise.race([this.#loop(), this.#defect.promise]);
     } finally {
-      clearInterval(renewal);
+      this.#renewal.stop();
       // After a defect a turn may be under way still: let it be the last.
       this.#stop.abort();
     }
-    this.#enter('STOPPED', 'stopped');
+    this.#mode.enter('STOPPED', 'stopped');
   }
 
   /** Reads no more and lets run() end. */
   stop(): void {
     if (this.#stopping) return;
-    this.#enter('DRAINING', 'stopping');
+    this.#mode.enter('DRAINING', 'stopping');
     this.#stop.abort();
   }
 
@@ -142,7 +122,7 @@ export class Consumer {
       await this.#options.stream.createGroup();
       await this.#options.prepare();
     });
-    if (!this.#stopping) this.#enter('READING', undefined);
+    if (!this.#stopping) this.#mode.enter('READING', undefined);
     while (!this.#stopping) await this.#turn();
     await Promise.all(this.#underWay.values());
   }
@@ -151,7 +131,7 @@ export class Consumer {
     this.lastTurnAt = performance.now();
     const { meetsSuspect } = this.#reader;
     const isFull = this.#underWay.size >= (meetsSuspect ? 1 : this.#options.writers);
-    if (isFull || this.#alone || this.#mode === 'HALTED') {
+    if (isFull || this.#alone || this.mode === 'HALTED') {
       await Promise.race([...this.#underWay.values(), this.#pause(BLOCK_MS)]);
       return;
     }
@@ -235,7 +215,7 @@ export class Consumer {
       const result = await writer.store(batch.events, again, progress);
       await deadLetters.keep(batch.broken);
       metrics.stored(result, again, (performance.now() - startedAt) / 1_000);
-      this.#recover();
+      this.#mode.recover();
     });
     // Settling needs no writer: a shard whose Redis is away holds up none of the others.
     slots.giveBack(places);
@@ -280,8 +260,9 @@ export class Consumer {
     }
     if (sqlstateOf(error) === LOCK_TIMEOUT) await this.#unblock();
     const halting = fault === 'operator' && (what === 'write' || what === 'start');
-    if (what === 'write' && !this.#stopping) this.#enter(halting ? 'HALTED' : 'WAITING', describe(error));
-    if (what === 'start') this.#problem = describe(error);
+    if (what === 'write' && !this.#stopping)
+      this.#mode.enter(halting ? 'HALTED' : 'WAITING', describe(error));
+    if (what === 'start') this.#mode.startMet(describe(error));
     await this.#pause(halting ? HALTED_RETRY_MS : backoffMs(attempt, RETRY_FIRST_MS, RETRY_MAX_MS));
     this.lastTurnAt = performance.now();
   }
@@ -291,66 +272,19 @@ export class Consumer {
     if (ended > 0) this.#options.log.warn({ copies: ended }, 'ended COPYs of workers that went silent');
   }
 
-  #recover(): void {
-    if (this.#mode === 'WAITING' || this.#mode === 'HALTED') this.#enter('READING', undefined);
-  }
-
-  #enter(mode: Mode, problem: string | undefined): void {
-    this.#problem = problem;
-    if (this.#mode === mode) return;
-    assert.ok(TRANSITIONS[this.#mode].includes(mode), `${this.#mode} can't become ${mode}`);
-    // Under a fault the first two alternate many times a second; the fault itself is told, throttled.
-    const level = mode === 'READING' || mode === 'WAITING' ? 'debug' : 'info';
-    this.#options.log[level]({ from: this.#mode, to: mode, problem }, 'mode');
-    this.#mode = mode;
-  }
-
-  /** Keeps what is held long from being taken over. A claim that is lost is somebody else's work now. */
-  async #renewClaims(): Promise<void> {
-    // One round at a time: a Redis that was silent would get a heap of them when it is back.
-    if (this.#renewing) return;
-    this.#renewing = true;
-    const heldSince = performance.now() - this.#options.claimMinIdleMs / 4;
-    try {
-      const held: readonly Held[] = [
-        ...this.#underWay.keys(),
-        ...(this.#waiting === undefined ? [] : [this.#waiting]),
-        // Not asked how old: it is a claim's worth of entries at most.
-        { entries: this.#options.stream.claimed, readAt: Number.NEGATIVE_INFINITY },
-      ];
-      for (const { entries, readAt } of held) {
-        if (readAt > heldSince || entries.length === 0) continue;
-        const gone = await this.#options.stream.renew(entries.map(({ id }) => id));
-        if (gone.length > 0)
-          this.#options.log.warn({ entries: gone.length }, 'claims taken over by another worker');
-      }
-    } catch (error) {
-      this.#options.metrics.failed('settle', faultOf(error), error);
-    } finally {
-      this.#renewing = false;
-    }
+  #held(): readonly Held[] {
+    return [
+      ...this.#underWay.keys(),
+      ...(this.#waiting === undefined ? [] : [this.#waiting]),
+      // Not asked how old: it is a claim's worth of entries at most.
+      { entries: this.#options.stream.claimed, readAt: Number.NEGATIVE_INFINITY },
+    ];
   }
 
   /** Waits, but not past a stop. */
   async #pause(ms: number): Promise<void> {
-    if (this.#stopping) return;
-    const { signal } = this.#stop;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(done, ms);
-      function done() {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        resolve();
-      }
-      signal.addEventListener('abort', done);
-    });
+    await sleep(ms, undefined, { signal: this.#stop.signal }).catch(() => undefined);
   }
-}
-
-/** Entries that this consumer has, and since when by performance.now(). */
-interface Held {
-  readonly entries: readonly { readonly id: string }[];
-  readonly readAt: number;
 }
 
 /** Whether `promise` resolved within `ms`. */

@@ -6,7 +6,8 @@
  * else goes over `control`.
  */
 import type { StreamCommands } from '@sluice/event/cluster-client';
-import { type Delivery, GROUP, type StreamKeys } from '@sluice/event/stream';
+import { GROUP, type StreamKeys } from '@sluice/event/stream';
+import type { Delivery } from '@sluice/event/stream-scripts';
 
 /** Entries claimed at a time from dead consumers; small, since none of them can be trusted. */
 const RECLAIM_COUNT = 64;

@@ -5,7 +5,8 @@ import { type RedisOptions, startRedis } from '@sluice/stack/redis';
 import type {} from '@sluice/stack/test-servers';
 import { tempDir } from '@sluice/stack/testing/temp-dir';
 import { inject, onTestFinished } from 'vitest';
-import { createStreamClient, GROUP, type StreamClient, type StreamKeys, streamKeys } from '../stream.ts';
+import { GROUP, type StreamKeys, streamKeys } from '../stream.ts';
+import { createStreamClient, type StreamClient } from '../stream-client.ts';
 
 /** A connected client, gone when the test is. */
 export async function connected(url = inject('redisUrl')): Promise<StreamClient> {

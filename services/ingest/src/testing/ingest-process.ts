@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { readEntry } from '@sluice/event/entry';
 import type { SluiceEvent } from '@sluice/event/event';
-import { type StreamClient, type StreamKeys, streamKeys } from '@sluice/event/stream';
+import { type StreamKeys, streamKeys } from '@sluice/event/stream';
+import type { StreamClient } from '@sluice/event/stream-client';
 import { type NodeProcess, startNode } from '@sluice/service/testing/node-process';
 import { onTestFinished } from 'vitest';
 

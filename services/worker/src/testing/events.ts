@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { encodeEvent } from '@sluice/event/entry';
 import type { SluiceEvent } from '@sluice/event/event';
-import type { NewEntry } from '@sluice/event/stream';
+import type { NewEntry } from '@sluice/event/stream-scripts';
 
 export const RECEIVED_AT = Date.UTC(2026, 10, 22, 12);
 

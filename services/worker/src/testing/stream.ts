@@ -1,6 +1,7 @@
 /** The worker's side of a stream of its own, and what Redis says of the group. */
 import { randomUUID } from 'node:crypto';
-import { GROUP, type StreamClient, type StreamKeys } from '@sluice/event/stream';
+import { GROUP, type StreamKeys } from '@sluice/event/stream';
+import type { StreamClient } from '@sluice/event/stream-client';
 import { connected, openStream } from '@sluice/event/testing/stream';
 import { StreamReader, type StreamReaderOptions } from '../stream-reader.ts';
 

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, expect, it, vi } from 'vitest';
-import { GROUP, type NewEntry, type StreamClient, type StreamKeys, streamKeys } from './stream.ts';
+import { GROUP, type StreamKeys, streamKeys } from './stream.ts';
+import type { StreamClient } from './stream-client.ts';
+import type { NewEntry } from './stream-scripts.ts';
 import {
   connected,
   counters,
