@@ -4,7 +4,7 @@
  * A line's `properties` is the client's object again, inside the line; `readEntry` hands it on as
  * text, as `SluiceEvent` has it.
  */
-import { OPTIONAL_TEXTS, type SluiceEvent } from './event.ts';
+import { OPTIONAL_TEXTS, type OptionalText, type SluiceEvent } from './event.ts';
 import { parseJson } from './json.ts';
 
 /** Redis handles an entry whole; 500 events keep its commands under a millisecond. */
@@ -14,13 +14,23 @@ export const MAX_ENTRY_CHARACTERS = 256 * 1_024;
 
 /** One event as a line without its newline. */
 export function encodeEvent(event: SluiceEvent): string {
-  let line = `{"id":"${event.id}","site_id":${JSON.stringify(event.site_id)},"event_type":${JSON.stringify(event.event_type)},"path":${JSON.stringify(event.path)},"timestamp":${event.timestamp},"received_at":${event.received_at}`;
-  for (const field of OPTIONAL_TEXTS) {
-    const value = event[field];
-    if (value !== undefined) line += `,"${field}":${JSON.stringify(value)}`;
-  }
-  return event.properties === undefined ? `${line}}` : `${line},"properties":${event.properties}}`;
+  return encode(event, escaped);
 }
+
+/** The same for an event out of a plain text (see isPlain), in half the time. */
+export function encodePlainEvent(event: SluiceEvent): string {
+  return encode(event, asItIs);
+}
+
+/** Names each field: to look them up by a list took as long as all the rest. */
+function encode(event: SluiceEvent, written: (text: string) => string): string {
+  const optional = (field: OptionalText, text: string | undefined) =>
+    text === undefined ? '' : `,"${field}":"${written(text)}"`;
+  return `{"id":"${event.id}","site_id":"${written(event.site_id)}","event_type":"${written(event.event_type)}","path":"${written(event.path)}","timestamp":${event.timestamp},"received_at":${event.received_at}${optional('user_id', event.user_id)}${optional('event_id', event.event_id)}${optional('url', event.url)}${optional('referrer', event.referrer)}${optional('title', event.title)}${optional('hostname', event.hostname)}${optional('language', event.language)}${optional('screen', event.screen)}${event.properties === undefined ? '' : `,"properties":${event.properties}`}}`;
+}
+
+const escaped = (text: string): string => JSON.stringify(text).slice(1, -1);
+const asItIs = (text: string): string => text;
 
 /** What an entry holds: its events, and the lines that are none with what is wrong with them. */
 export interface ReadEntry {
