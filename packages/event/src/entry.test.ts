@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { encodeEvent, MAX_ENTRY_EVENTS, readEntry } from './entry.ts';
+import { encodeEvent, encodePlainEvent, MAX_ENTRY_EVENTS, readEntry } from './entry.ts';
 import { OPTIONAL_TEXTS, parseEvent } from './event.ts';
+import { isPlain } from './json.ts';
 import { accepted, RECEIVED_AT } from './testing/parsing.ts';
 
 const LINE = encodeEvent(accepted({ event_id: 'order-1', properties: { plan: 'pro' } }));
@@ -115,6 +116,25 @@ describe('whatever the JSON', () => {
     );
 
     expect(taken).toBeGreaterThan(100);
+  });
+
+  it('an event out of a plain text becomes the same line the short way', () => {
+    let plain = 0;
+    fc.assert(
+      fc.property(event, (given) => {
+        // With an event_id, its id is always the same.
+        const text = JSON.stringify({ ...given, event_id: 'order-1' });
+        if (!isPlain(text)) return;
+        const short = parseEvent(JSON.parse(text) as object, RECEIVED_AT, 0, true);
+        expect(short).toEqual(parseEvent(JSON.parse(text) as object, RECEIVED_AT, 0));
+        if (!short.ok) return;
+        plain += 1;
+        expect(encodePlainEvent(short.event)).toBe(encodeEvent(short.event));
+      }),
+      { numRuns: 500 },
+    );
+
+    expect(plain).toBeGreaterThan(50);
   });
 
   it('reading never fails, and no line is lost without a word', () => {

@@ -4,7 +4,7 @@
  * A line's `properties` is the client's object again, inside the line; `readEntry` hands it on as
  * text, as `SluiceEvent` has it.
  */
-import { OPTIONAL_TEXTS, type SluiceEvent } from './event.ts';
+import type { OptionalText, SluiceEvent } from './event.ts';
 import { parseJson } from './json.ts';
 
 /** Redis handles an entry whole; 500 events keep its commands under a millisecond. */
@@ -14,13 +14,23 @@ export const MAX_ENTRY_CHARACTERS = 256 * 1_024;
 
 /** One event as a line without its newline. */
 export function encodeEvent(event: SluiceEvent): string {
-  let line = `{"id":"${event.id}","site_id":${JSON.stringify(event.site_id)},"event_type":${JSON.stringify(event.event_type)},"path":${JSON.stringify(event.path)},"timestamp":${event.timestamp},"received_at":${event.received_at}`;
-  for (const field of OPTIONAL_TEXTS) {
-    const value = event[field];
-    if (value !== undefined) line += `,"${field}":${JSON.stringify(value)}`;
-  }
-  return event.properties === undefined ? `${line}}` : `${line},"properties":${event.properties}}`;
+  return encode(event, escaped);
 }
+
+/** The same for an event out of a plain text (see isPlain), in half the time. */
+export function encodePlainEvent(event: SluiceEvent): string {
+  return encode(event, asItIs);
+}
+
+/** Names each field: to look them up by a list took as long as all the rest. */
+function encode(event: SluiceEvent, written: (text: string) => string): string {
+  const optional = (field: OptionalText, text: string | undefined) =>
+    text === undefined ? '' : `,"${field}":"${written(text)}"`;
+  return `{"id":"${event.id}","site_id":"${written(event.site_id)}","event_type":"${written(event.event_type)}","path":"${written(event.path)}","timestamp":${event.timestamp},"received_at":${event.received_at}${optional('user_id', event.user_id)}${optional('event_id', event.event_id)}${optional('url', event.url)}${optional('referrer', event.referrer)}${optional('title', event.title)}${optional('hostname', event.hostname)}${optional('language', event.language)}${optional('screen', event.screen)}${event.properties === undefined ? '' : `,"properties":${event.properties}`}}`;
+}
+
+const escaped = (text: string): string => JSON.stringify(text).slice(1, -1);
+const asItIs = (text: string): string => text;
 
 /** What an entry holds: its events, and the lines that are none with what is wrong with them. */
 export interface ReadEntry {
@@ -64,31 +74,40 @@ function readLine(line: string): SluiceEvent | string {
   if (typeof value !== 'object' || value === null) return 'not an object';
   const event = value as { properties?: unknown } & { [Field in keyof SluiceEvent]: unknown };
   if (typeof event.id !== 'string' || !UUID.test(event.id)) return 'id is not a UUID';
-  for (const field of ['site_id', 'event_type', 'path'] as const) {
-    const problem = problemInText(event[field]);
-    if (problem !== undefined) return `${field} ${problem}`;
-  }
-  for (const field of ['timestamp', 'received_at'] as const) {
-    if (!isTime(event[field])) return `${field} is not a time`;
-  }
-  for (const field of OPTIONAL_TEXTS) {
-    const problem = event[field] === undefined ? undefined : problemInText(event[field]);
-    if (problem !== undefined) return `${field} ${problem}`;
-  }
-  return withPropertiesAsText(event);
+  // One by one: looking the fields up by a list took a sixth of all that reading a line does.
+  const problem =
+    problemInText('site_id', event.site_id) ??
+    problemInText('event_type', event.event_type) ??
+    problemInText('path', event.path) ??
+    problemInTime('timestamp', event.timestamp) ??
+    problemInTime('received_at', event.received_at) ??
+    problemInOptional('user_id', event.user_id) ??
+    problemInOptional('event_id', event.event_id) ??
+    problemInOptional('url', event.url) ??
+    problemInOptional('referrer', event.referrer) ??
+    problemInOptional('title', event.title) ??
+    problemInOptional('hostname', event.hostname) ??
+    problemInOptional('language', event.language) ??
+    problemInOptional('screen', event.screen);
+  return problem ?? withPropertiesAsText(event);
 }
 
 /** With a lone surrogate one row would have two forms: a COPY stores U+FFFD, an INSERT is refused. */
-function problemInText(value: unknown): string | undefined {
-  if (typeof value !== 'string') return 'is not a string';
-  return value.isWellFormed() ? undefined : 'is not well-formed';
+function problemInText(field: keyof SluiceEvent, value: unknown): string | undefined {
+  if (typeof value !== 'string') return `${field} is not a string`;
+  return value.isWellFormed() ? undefined : `${field} is not well-formed`;
+}
+
+function problemInOptional(field: OptionalText, value: unknown): string | undefined {
+  return value === undefined ? undefined : problemInText(field, value);
 }
 
 /** The last millisecond that both Date and Postgres' timestamptz hold. */
 const MAX_TIME_MS = 8_640_000_000_000_000;
 
-function isTime(value: unknown): boolean {
-  return typeof value === 'number' && Math.abs(value) <= MAX_TIME_MS;
+function problemInTime(field: keyof SluiceEvent, value: unknown): string | undefined {
+  const isTime = typeof value === 'number' && Math.abs(value) <= MAX_TIME_MS;
+  return isTime ? undefined : `${field} is not a time`;
 }
 
 function withPropertiesAsText(event: { properties?: unknown }): SluiceEvent | string {

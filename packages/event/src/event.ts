@@ -31,14 +31,18 @@ export type OptionalText = (typeof OPTIONAL_TEXTS)[number];
 export type Refusal = 'missing_required' | 'invalid_field' | 'invalid_timestamp' | 'too_old';
 
 /** An event, or what was wrong with it in a sentence that names the field. */
-export type Parsed =
-  | { readonly ok: true; readonly event: SluiceEvent }
-  | { readonly ok: false; readonly refusal: Refusal; readonly field: string; readonly error: string };
+export type Parsed = { readonly ok: true; readonly event: SluiceEvent } | Refused;
+
+interface Refused {
+  readonly ok: false;
+  readonly refusal: Refusal;
+  readonly field: string;
+  readonly error: string;
+}
 
 /** The words of the service that this one replaces; its users match on them. */
 export const MISSING_REQUIRED = 'site_id and event_type required';
 
-const MAX_NAME_CHARACTERS = 64;
 /** Plausible's limit for a URL. Under the 2,704 bytes that a Postgres index takes, with a site's name beside it. */
 const MAX_PATH_BYTES = 2_000;
 /** In the order of the table's columns. */
@@ -52,8 +56,11 @@ export const OPTIONAL_TEXTS = [
   'language',
   'screen',
 ] as const;
+type Text = 'site_id' | 'event_type' | OptionalText;
 /** In characters: names as 253 and language tags as 35 in their RFCs, the rest what browsers send and no more. */
-const MAX_CHARACTERS: { readonly [Field in OptionalText]: number } = {
+const MAX_CHARACTERS: { readonly [Field in Text]: number } = {
+  site_id: 64,
+  event_type: 64,
   user_id: 128,
   event_id: 128,
   url: 2_000,
@@ -72,11 +79,12 @@ const MAX_CHARACTERS: { readonly [Field in OptionalText]: number } = {
  *
  * @param receivedAt when ingest had it, in epoch milliseconds.
  * @param oldest the oldest `timestamp` to take, in epoch milliseconds: the start of the retention.
+ * @param plain whether the text that it comes from is known to be plain; see isPlain.
  */
-export function parseEvent(input: object, receivedAt: number, oldest: number): Parsed {
-  const given = input as { readonly [field: string]: unknown };
-  if (isAbsent(given['site_id']) || isAbsent(given['event_type'])) {
-    const field = isAbsent(given['site_id']) ? 'site_id' : 'event_type';
+export function parseEvent(input: object, receivedAt: number, oldest: number, plain = false): Parsed {
+  const given = input as { readonly [Field in keyof SluiceEvent]?: unknown };
+  if (isAbsent(given.site_id) || isAbsent(given.event_type)) {
+    const field = isAbsent(given.site_id) ? 'site_id' : 'event_type';
     return { ok: false, refusal: 'missing_required', field, error: MISSING_REQUIRED };
   }
   const event: Draft = {
@@ -87,22 +95,25 @@ export function parseEvent(input: object, receivedAt: number, oldest: number): P
     timestamp: receivedAt,
     received_at: receivedAt,
   };
-  for (const field of ['site_id', 'event_type'] as const) {
-    const problem = takeText(event, field, given[field], MAX_NAME_CHARACTERS);
-    if (problem !== undefined) return invalid(field, problem);
-  }
-  const pathProblem = takePath(event, given['path']);
-  if (pathProblem !== undefined) return invalid('path', pathProblem);
-  for (const field of OPTIONAL_TEXTS) {
-    if (isAbsent(given[field])) continue;
-    const problem = takeText(event, field, given[field], MAX_CHARACTERS[field]);
-    if (problem !== undefined) return invalid(field, problem);
-  }
-  const time = parseTimestamp(given['timestamp'], receivedAt, oldest);
+  // One by one: looking the fields up by a list took a tenth of all that an event costs.
+  const refused =
+    takeText(event, 'site_id', given.site_id, plain) ??
+    takeText(event, 'event_type', given.event_type, plain) ??
+    takePath(event, given.path, plain) ??
+    takeText(event, 'user_id', given.user_id, plain) ??
+    takeText(event, 'event_id', given.event_id, plain) ??
+    takeText(event, 'url', given.url, plain) ??
+    takeText(event, 'referrer', given.referrer, plain) ??
+    takeText(event, 'title', given.title, plain) ??
+    takeText(event, 'hostname', given.hostname, plain) ??
+    takeText(event, 'language', given.language, plain) ??
+    takeText(event, 'screen', given.screen, plain);
+  if (refused !== undefined) return refused;
+  const time = parseTimestamp(given.timestamp, receivedAt, oldest);
   if (!time.ok) return { ok: false, refusal: time.refusal, field: 'timestamp', error: time.error };
   event.timestamp = time.timestamp;
-  if (given['properties'] !== undefined && given['properties'] !== null) {
-    const properties = checkProperties(given['properties']);
+  if (given.properties !== undefined && given.properties !== null) {
+    const properties = checkProperties(given.properties);
     if (!properties.ok) return invalid('properties', properties.problem);
     if (properties.json !== '{}') event.properties = properties.json;
   }
@@ -116,37 +127,31 @@ function isAbsent(value: unknown): boolean {
   return value === undefined || value === null || value === '';
 }
 
-function invalid(field: string, problem: string): Parsed {
+function invalid(field: string, problem: string): Refused {
   return { ok: false, refusal: 'invalid_field', field, error: `${field} ${problem}` };
 }
 
-/** Puts a text into the draft, or says what is wrong with it. */
-function takeText(
-  event: Draft,
-  field: 'site_id' | 'event_type' | OptionalText,
-  value: unknown,
-  maxCharacters: number,
-): string | undefined {
-  if (typeof value !== 'string') return 'must be a string';
+/** Puts a text into the draft if there is one, or says what is wrong with it. */
+function takeText(event: Draft, field: Text, value: unknown, plain: boolean): Refused | undefined {
+  if (isAbsent(value)) return undefined;
+  if (typeof value !== 'string') return invalid(field, 'must be a string');
+  const max = MAX_CHARACTERS[field];
   // Counting code points is slow, and only a text with more UTF-16 units than allowed needs it.
-  if (
-    value.length > maxCharacters &&
-    (value.length > 2 * maxCharacters || Array.from(value).length > maxCharacters)
-  ) {
-    return `must have at most ${maxCharacters} characters`;
+  if (value.length > max && (value.length > 2 * max || Array.from(value).length > max)) {
+    return invalid(field, `must have at most ${max} characters`);
   }
-  if (value.includes('\0')) return 'must not contain a NUL character';
-  event[field] = value.toWellFormed();
+  if (!plain && value.includes('\0')) return invalid(field, 'must not contain a NUL character');
+  event[field] = plain ? value : value.toWellFormed();
   return undefined;
 }
 
-function takePath(event: Draft, value: unknown): string | undefined {
+function takePath(event: Draft, value: unknown, plain: boolean): Refused | undefined {
   if (isAbsent(value)) return undefined;
-  if (typeof value !== 'string') return 'must be a string';
+  if (typeof value !== 'string') return invalid('path', 'must be a string');
   if (value.length * 3 > MAX_PATH_BYTES && Buffer.byteLength(value) > MAX_PATH_BYTES) {
-    return `must have at most ${MAX_PATH_BYTES} bytes`;
+    return invalid('path', `must have at most ${MAX_PATH_BYTES} bytes`);
   }
-  if (value.includes('\0')) return 'must not contain a NUL character';
-  event.path = value.toWellFormed();
+  if (!plain && value.includes('\0')) return invalid('path', 'must not contain a NUL character');
+  event.path = plain ? value : value.toWellFormed();
   return undefined;
 }

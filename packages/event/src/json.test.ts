@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseJson } from './json.ts';
+import { isPlain, parseJson } from './json.ts';
 
 describe('a key with an escape is itself, whatever was read before:', () => {
   it.each([
@@ -70,4 +70,12 @@ it('takes nothing that is not JSON', () => {
   for (const text of ['', '\\\\', '{\\\\:0}', '{"a":"\\\\}', '"\\x"', '"\\\\"\\\\']) {
     expect(() => parseJson(text)).toThrow(SyntaxError);
   }
+});
+
+it('calls no text plain with a string in it that needs an escape', () => {
+  for (const string of ['"', '\\', '/\n', 'a\0', '\x1f', '\ud800', '\udc00b']) {
+    expect(isPlain(JSON.stringify([string]))).toBe(false);
+  }
+  expect(isPlain('["\ud800"]')).toBe(false);
+  for (const string of ['', 'a/b', '\x7f\u2028é', '😀']) expect(isPlain(JSON.stringify([string]))).toBe(true);
 });

@@ -3,9 +3,9 @@
  *
  * Every refusal is a value from a closed set, with one counter each.
  */
-import { encodeEvent } from '@sluice/event/entry';
+import { encodeEvent, encodePlainEvent } from '@sluice/event/entry';
 import { parseEvent, type Refusal } from '@sluice/event/event';
-import { parseJson } from '@sluice/event/json';
+import { isPlain, parseJson } from '@sluice/event/json';
 
 /** Why events or requests were refused, each a label of `sluice_refused_total`. */
 export const REFUSALS = [
@@ -69,7 +69,7 @@ export function acceptEvent(body: string, receipt: Receipt): Accepted {
   } catch {
     return INVALID_JSON;
   }
-  return acceptValue(value, receipt);
+  return acceptValue(value, receipt, isPlain(body));
 }
 
 /** A batch: the lines of the events that were taken, and the others by their place, from 0. */
@@ -106,7 +106,8 @@ function acceptArray(body: string, receipt: Receipt): AcceptedBatch {
   }
   if (values.length === 0) return EMPTY_BATCH;
   if (values.length > MAX_BATCH_EVENTS) return TOO_MANY_EVENTS;
-  return sorted(values.map((value) => acceptValue(value, receipt)));
+  const plain = isPlain(body);
+  return sorted(values.map((value) => acceptValue(value, receipt, plain)));
 }
 
 function acceptLines(body: string, receipt: Receipt): AcceptedBatch {
@@ -125,9 +126,9 @@ function sorted(all: readonly Accepted[]): AcceptedBatch {
   return { ok: true, lines, rejected };
 }
 
-function acceptValue(value: unknown, { receivedAt, oldest }: Receipt): Accepted {
+function acceptValue(value: unknown, { receivedAt, oldest }: Receipt, plain: boolean): Accepted {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return INVALID_JSON;
-  const parsed = parseEvent(value, receivedAt, oldest);
+  const parsed = parseEvent(value, receivedAt, oldest, plain);
   if (!parsed.ok) return { ok: false, reason: parsed.refusal, error: parsed.error, field: parsed.field };
-  return { ok: true, line: encodeEvent(parsed.event) };
+  return { ok: true, line: plain ? encodePlainEvent(parsed.event) : encodeEvent(parsed.event) };
 }

@@ -29,6 +29,18 @@ it.each([
   expect(copyRows([eventOf({ path })]).split('\t')[3]).toBe(escaped);
 });
 
+it('COPY gets times as toISOString writes them, whatever was written before', () => {
+  const times = [0, -1, 59_999, 86_399_999, 1_769_860_801_023, -62_167_219_200_001, 253_402_300_800_000];
+  for (const timestamp of [...times, -8_640_000_000_000_000, 8_640_000_000_000_000]) {
+    for (const received_at of times) {
+      const written = copyRows([eventOf({ timestamp, received_at })])
+        .split('\t')
+        .slice(4, 6);
+      expect(written).toEqual([new Date(timestamp).toISOString(), new Date(received_at).toISOString()]);
+    }
+  }
+});
+
 it('the JSON of rows has times that Postgres reads, and the properties as they were sent', () => {
   const event = eventOf({ id: ID, path: '"\n', properties: '{"b":1,"a":[1e3]}' });
   const row = `{"id":"${ID}","site_id":"site-1","event_type":"page_view","path":"\\"\\n","timestamp":"${TIME}","received_at":"${TIME}","properties":{"b":1,"a":[1e3]}}`;
