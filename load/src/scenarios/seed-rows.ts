@@ -36,7 +36,7 @@ export interface SeedOptions {
 }
 
 /** As a worker that has time calls it, again and again. */
-const FOLD = 'SELECT fold_days(1000, 100)::int AS folded';
+const FOLD = 'SELECT fold_days(250, 25)::int AS folded';
 
 /** Adds rows, and leaves the tables as idle workers, vacuum and a checkpoint leave them. */
 export async function seedRows({ databaseUrl, rows, salt, progress }: SeedOptions): Promise<void> {

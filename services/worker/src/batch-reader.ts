@@ -34,9 +34,15 @@ export class BatchReader {
   /** Averages over the entries of the last reads, to ask for as many as fit a batch. */
   #eventsPerEntry = 100;
   #bytesPerEntry = 32 * 1_024;
+  #isBehind = false;
 
   constructor(options: BatchReaderOptions) {
     this.#options = options;
+  }
+
+  /** Whether the last read left new entries in the stream, for all that it knows. */
+  get isBehind(): boolean {
+    return this.#isBehind;
   }
 
   /** Whether next() has nothing more to give before suspect() was called. */
@@ -100,7 +106,8 @@ export class BatchReader {
       }
       events += size.events;
       bytes += size.bytes;
-      if (read.length < count) break;
+      this.#isBehind = read.length === count;
+      if (!this.#isBehind) break;
     }
   }
 

@@ -50,6 +50,19 @@ describe('while it is READING', () => {
     expect(await counted('sluice_batch_events_count')).toBeGreaterThanOrEqual(5);
   });
 
+  it('it is behind while more waits than fits its batches, and no longer', async () => {
+    const letGo = await lockEvents(database());
+    const { consumer, enters } = await startConsumer(stream, database(), { batchMaxEvents: 100 });
+    await enters('READING');
+    expect(consumer.isBehind).toBe(false);
+    const entries = Array.from({ length: 50 }, () => eventsOf(10));
+    await append(stream, ...entries.map((events) => entryOf(...events)));
+    await vi.waitFor(() => expect(consumer.isBehind).toBe(true), WITHIN);
+    await letGo();
+    await expectStored(stream, database(), entries.flat());
+    await vi.waitFor(() => expect(consumer.isBehind).toBe(false), WITHIN);
+  });
+
   it('what is no event is set aside, once, beside the good ones', async () => {
     const [good, bad] = [eventsOf(3), unstorable()];
     const lines = [encodeEvent(bad), 'poison', ...good.map(encodeEvent)];

@@ -81,6 +81,11 @@ export class Consumer {
     return this.#mode.problem;
   }
 
+  /** Whether more waits in the stream than fits a batch. */
+  get isBehind(): boolean {
+    return this.#reader.isBehind;
+  }
+
   /**
    * Works until stop(). Rejects only on a defect, and at once: the process must end then. What it holds
    * stays pending, and an entry that the defect is about is set aside when it was delivered too often.

@@ -91,6 +91,7 @@ await runService('worker', async ({ log, fail, onStop }) => {
     startUpkeep({
       database,
       slots: shared.slots,
+      isBehind: () => shards.some(({ consumer }) => consumer.isBehind),
       removeDeadConsumers: async () => {
         await Promise.all(shards.map(({ stream }) => stream.removeDeadConsumers(silentMs)));
       },

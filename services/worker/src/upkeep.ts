@@ -11,9 +11,9 @@ const HOUR_MS = 3_600_000;
 const TABLES_INTERVAL_MS = HOUR_MS;
 const GROUP_INTERVAL_MS = 60_000;
 const FOLD_INTERVAL_MS = 3_000;
-/** A report may find less than this unfolded while workers have time: up to 4 ms of work for it. */
-const LEAST_FOLDED_EVENTS = 1_000;
-const LEAST_FOLDED_ROWS = 100;
+/** A report may find less than this unfolded while workers have time: about a millisecond of work for it. */
+const LEAST_FOLDED_EVENTS = 250;
+const LEAST_FOLDED_ROWS = 25;
 
 /** Day partitions from yesterday to a week ahead. Fails as long as the schema isn't there. */
 export async function ensurePartitions(database: Database): Promise<void> {
@@ -24,12 +24,20 @@ export interface UpkeepOptions {
   readonly database: Database;
   /** Counts are folded in a writer's place that nobody needs: storing comes first. */
   readonly slots: WriteSlots;
+  /** Whether events wait to be stored: counts can wait longer. */
+  readonly isBehind: () => boolean;
   readonly removeDeadConsumers: () => Promise<void>;
   readonly log: Log;
 }
 
 /** Starts the timers. @returns what ends them. */
-export function startUpkeep({ database, slots, removeDeadConsumers, log }: UpkeepOptions): () => void {
+export function startUpkeep({
+  database,
+  slots,
+  isBehind,
+  removeDeadConsumers,
+  log,
+}: UpkeepOptions): () => void {
   const attempt = (task: string, work: () => Promise<void>) => () => {
     work().catch((error: unknown) =>
       log.warn({ err: error, task }, 'upkeep failed and is tried again later'),
@@ -45,7 +53,7 @@ export function startUpkeep({ database, slots, removeDeadConsumers, log }: Upkee
   const group = setInterval(attempt('consumers', removeDeadConsumers), GROUP_INTERVAL_MS);
   const fold = setInterval(
     attempt('fold', async () => {
-      if (!slots.takeIfFree()) return;
+      if (isBehind() || !slots.takeIfFree()) return;
       try {
         await database.run(`SELECT fold_days(${LEAST_FOLDED_EVENTS}, ${LEAST_FOLDED_ROWS})`);
       } finally {
