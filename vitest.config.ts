@@ -7,6 +7,11 @@ const FAULTS_ALWAYS_TESTED = [
   'e2e/src/faults/{worker-killed,redis-killed,hand-made-entries,start-order}.e2e.test.ts',
 ];
 
+/** What takes all of the machine, or asserts how long something took: never beside others. */
+const FAULTS_ALONE = [
+  'e2e/src/faults/{heavy-reports,overload,postgres-restarted,redis-silent,slow-clients}.e2e.test.ts',
+];
+
 interface Suite {
   readonly name: string;
   readonly include: string[];
@@ -27,9 +32,14 @@ function oneByOne({ exclude = [], hookTimeout, ...suite }: Suite) {
     ...suite,
     exclude: [...NOT_OURS, ...exclude],
     pool: 'forks' as const,
-    fileParallelism: false,
+    maxWorkers: 1,
     hookTimeout: hookTimeout ?? suite.testTimeout,
   };
+}
+
+/** A suite whose tests mostly wait, for a claim to run out or a server to start: its files run three at once. */
+function threeAtOnce(suite: Suite) {
+  return { ...oneByOne(suite), maxWorkers: 3 };
 }
 
 // One kind after the other: on two cores, real servers of the next kind would slow the tests of the one before.
@@ -42,6 +52,7 @@ export default defineConfig({
           name: 'unit',
           include: ['**/src/**/*.test.ts'],
           exclude: [...NOT_OURS, '**/*.*.test.ts'],
+          maxWorkers: 2,
           testTimeout: 20_000,
           sequence: { groupOrder: 0 },
         },
@@ -61,7 +72,7 @@ export default defineConfig({
       },
       {
         test: {
-          ...oneByOne({
+          ...threeAtOnce({
             name: 'e2e',
             include: ['e2e/src/*.e2e.test.ts', ...FAULTS_ALWAYS_TESTED],
             globalSetup: SYSTEM,
@@ -72,13 +83,27 @@ export default defineConfig({
       },
       // The rest run by name only, as `pnpm test:faults` and so on.
       {
-        test: oneByOne({
-          name: 'faults',
-          include: ['e2e/src/faults/*.e2e.test.ts'],
-          exclude: ['**/*.slow.e2e.test.ts'],
-          globalSetup: SYSTEM,
-          testTimeout: 5 * MINUTE_MS,
-        }),
+        test: {
+          ...threeAtOnce({
+            name: 'faults',
+            include: ['e2e/src/faults/*.e2e.test.ts'],
+            exclude: ['**/*.slow.e2e.test.ts', ...FAULTS_ALONE],
+            globalSetup: SYSTEM,
+            testTimeout: 5 * MINUTE_MS,
+          }),
+          sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        test: {
+          ...oneByOne({
+            name: 'faults-alone',
+            include: FAULTS_ALONE,
+            globalSetup: SYSTEM,
+            testTimeout: 5 * MINUTE_MS,
+          }),
+          sequence: { groupOrder: 4 },
+        },
       },
       {
         test: oneByOne({

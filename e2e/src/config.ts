@@ -20,6 +20,11 @@ export function givenMinutes(env: Readonly<Record<string, string | undefined>> =
   return minutes;
 }
 
+/** Which of the test files that run at once this process has, from 1; 1 outside of vitest. */
+export function ownLane(): number {
+  return Number(process.env['VITEST_POOL_ID'] ?? 1);
+}
+
 /** All that a process under test inherits; a REDIS_URL or PORT of ours must not reach it. */
 export function inheritedEnvironment(): Record<string, string> {
   const path = process.env['PATH'];
