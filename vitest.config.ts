@@ -9,7 +9,7 @@ const FAULTS_ALWAYS_TESTED = [
 
 /** What takes all of the machine, or asserts how long something took: never beside others. */
 const FAULTS_ALONE = [
-  'e2e/src/faults/{heavy-reports,overload,postgres-restarted,redis-silent,slow-clients}.e2e.test.ts',
+  'e2e/src/faults/{heavy-reports,overload,postgres-down,postgres-restarted,redis-silent,slow-clients}.e2e.test.ts',
 ];
 
 interface Suite {
