@@ -46,6 +46,13 @@ export function pausedInStart(ms: number): Rewrite {
   return { file: 'services/ingest/src/main.ts', find, replace: `${wait} ${find}` };
 }
 
+/** Ingest looks at Redis once when it starts, and then hears no more of it than its appends' answers. */
+export const lookingOnce: Rewrite = {
+  file: 'services/ingest/src/redis-watch.ts',
+  find: 'const INTERVAL_MS = 1_000;',
+  replace: 'const INTERVAL_MS = 3_600_000;',
+};
+
 /**
  * Ingest as on a machine that is much slower than its clients': an event costs it `ms` more. On one
  * machine with them, clients of ours would be at their limit before it is.

@@ -3,7 +3,9 @@ import { expect, it } from 'vitest';
 import { withRedis } from '../backlog.ts';
 import { sendBatch } from '../batch-send.ts';
 import { createHeavyEvent } from '../contents.ts';
+import { lookingOnce } from '../failpoints.ts';
 import { givenSystem } from '../given-system.ts';
+import type { Rewrite } from '../instrument.ts';
 import { type Load, startLoad } from '../load.ts';
 import { assertNothingLostOrDoubled } from '../oracle.ts';
 import { seededRandom } from '../seed.ts';
@@ -17,12 +19,9 @@ const MAX_MEMORY = '24mb';
 const FULL_MEMORY = '10mb';
 
 /** No worker, no group, and a line that is no event at the head of the stream. */
-async function givenFillingSystem(highPercent: string): Promise<System> {
-  const system = await givenSystem({
-    workers: 0,
-    redisSettings: { maxmemory: MAX_MEMORY },
-    env: { ingest: { REDIS_MEMORY_HIGH_PERCENT: highPercent } },
-  });
+async function givenFillingSystem(rewrites: readonly Rewrite[] = []): Promise<System> {
+  const system = await givenSystem({ ingests: 0, workers: 0, redisSettings: { maxmemory: MAX_MEMORY } });
+  await system.add('ingest', { env: { REDIS_MEMORY_HIGH_PERCENT: '60' }, rewrites });
   await withRedis(system.redisUrl, (client) =>
     client
       .multi()
@@ -60,7 +59,7 @@ async function assertDrains(system: System, full: Load): Promise<void> {
 const HEAVY = { send: sendBatch, create: createHeavyEvent, batch: 20, connections: 10 };
 
 it('fault 11: Redis filling up without workers → 503 before it is full; then it drains, the dead letter too', async () => {
-  const system = await givenFillingSystem('60');
+  const system = await givenFillingSystem();
   const load = startLoad(system, { ...HEAVY, random: seededRandom(), rate: 300 });
   await untilShed(load);
   expect(await refusedByRedis(system)).toBe(0);
@@ -68,7 +67,7 @@ it('fault 11: Redis filling up without workers → 503 before it is full; then i
 });
 
 it('fault 11: Redis full before anybody noticed, and no worker was ever there → 503; then it drains all the same', async () => {
-  const system = await givenFillingSystem('100');
+  const system = await givenFillingSystem([lookingOnce]);
   const load = startLoad(system, { ...HEAVY, random: seededRandom() });
   await untilShed(load);
   expect(await refusedByRedis(system)).toBeGreaterThan(0);
