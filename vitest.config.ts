@@ -17,29 +17,28 @@ interface Suite {
   readonly include: string[];
   readonly exclude?: string[];
   readonly globalSetup?: string;
+  /** One when absent: most systems take the machine. */
+  readonly filesAtOnce?: number;
   readonly testTimeout: number;
   /** As long as a test when absent. */
   readonly hookTimeout?: number;
   readonly teardownTimeout?: number;
 }
 
+/** Where tests mostly wait, for a claim to run out or a server to start. */
+const MOSTLY_WAITING = 3;
 const MINUTE_MS = 60_000;
 const SYSTEM = './e2e/src/global-setup.ts';
 
-/** A suite that takes the machine: its files run one after the other, each in a process of its own. */
-function oneByOne({ exclude = [], hookTimeout, ...suite }: Suite) {
+/** A suite of whole systems: each of its files has a process of its own. */
+function ofSystems({ exclude = [], hookTimeout, filesAtOnce = 1, ...suite }: Suite) {
   return {
     ...suite,
     exclude: [...NOT_OURS, ...exclude],
     pool: 'forks' as const,
-    maxWorkers: 1,
+    maxWorkers: filesAtOnce,
     hookTimeout: hookTimeout ?? suite.testTimeout,
   };
-}
-
-/** A suite whose tests mostly wait, for a claim to run out or a server to start: its files run three at once. */
-function threeAtOnce(suite: Suite) {
-  return { ...oneByOne(suite), maxWorkers: 3 };
 }
 
 // One kind after the other: on two cores, real servers of the next kind would slow the tests of the one before.
@@ -72,8 +71,9 @@ export default defineConfig({
       },
       {
         test: {
-          ...threeAtOnce({
+          ...ofSystems({
             name: 'e2e',
+            filesAtOnce: MOSTLY_WAITING,
             include: ['e2e/src/*.e2e.test.ts', ...FAULTS_ALWAYS_TESTED],
             globalSetup: SYSTEM,
             testTimeout: 5 * MINUTE_MS,
@@ -84,8 +84,9 @@ export default defineConfig({
       // The rest run by name only, as `pnpm test:faults` and so on.
       {
         test: {
-          ...threeAtOnce({
+          ...ofSystems({
             name: 'faults',
+            filesAtOnce: MOSTLY_WAITING,
             include: ['e2e/src/faults/*.e2e.test.ts'],
             exclude: ['**/*.slow.e2e.test.ts', ...FAULTS_ALONE],
             globalSetup: SYSTEM,
@@ -96,7 +97,7 @@ export default defineConfig({
       },
       {
         test: {
-          ...oneByOne({
+          ...ofSystems({
             name: 'faults-alone',
             include: FAULTS_ALONE,
             globalSetup: SYSTEM,
@@ -106,7 +107,7 @@ export default defineConfig({
         },
       },
       {
-        test: oneByOne({
+        test: ofSystems({
           name: 'cluster',
           include: ['e2e/src/cluster/*.e2e.test.ts'],
           globalSetup: SYSTEM,
@@ -114,7 +115,7 @@ export default defineConfig({
         }),
       },
       {
-        test: oneByOne({
+        test: ofSystems({
           name: 'scaling',
           include: ['e2e/src/scaling/*.e2e.test.ts'],
           globalSetup: SYSTEM,
@@ -122,7 +123,7 @@ export default defineConfig({
         }),
       },
       {
-        test: oneByOne({
+        test: ofSystems({
           name: 'faults-slow',
           include: ['e2e/src/**/*.slow.e2e.test.ts'],
           globalSetup: SYSTEM,
@@ -131,7 +132,7 @@ export default defineConfig({
         }),
       },
       {
-        test: oneByOne({
+        test: ofSystems({
           name: 'compose',
           include: ['e2e/src/compose/*.compose.test.ts'],
           globalSetup: './e2e/src/compose/global-setup.ts',
@@ -140,7 +141,7 @@ export default defineConfig({
         }),
       },
       {
-        test: oneByOne({
+        test: ofSystems({
           name: 'load',
           include: ['load/src/**/*.load.test.ts'],
           testTimeout: 10 * MINUTE_MS,

@@ -59,9 +59,4 @@ export class ConsumerMode {
   recover(): void {
     if (this.#mode === 'WAITING' || this.#mode === 'HALTED') this.enter('READING', undefined);
   }
-
-  /** What it waits for at the start has met this. */
-  startMet(problem: string): void {
-    this.#problem = problem;
-  }
 }

@@ -265,9 +265,10 @@ export class Consumer {
     }
     if (sqlstateOf(error) === LOCK_TIMEOUT) await this.#unblock();
     const halting = fault === 'operator' && (what === 'write' || what === 'start');
-    if (what === 'write' && !this.#stopping)
-      this.#mode.enter(halting ? 'HALTED' : 'WAITING', describe(error));
-    if (what === 'start') this.#mode.startMet(describe(error));
+    if (!this.#stopping) {
+      if (what === 'start') this.#mode.enter('STARTING', describe(error));
+      if (what === 'write') this.#mode.enter(halting ? 'HALTED' : 'WAITING', describe(error));
+    }
     await this.#pause(halting ? HALTED_RETRY_MS : backoffMs(attempt, RETRY_FIRST_MS, RETRY_MAX_MS));
     this.lastTurnAt = performance.now();
   }
