@@ -102,11 +102,12 @@ function problemInOptional(field: OptionalText, value: unknown): string | undefi
   return value === undefined ? undefined : problemInText(field, value);
 }
 
-/** The last millisecond that both Date and Postgres' timestamptz hold. */
-const MAX_TIME_MS = 8_640_000_000_000_000;
+/** The years 1 to 9999, which every form of a time can say: a row's fate mustn't hang on how it is sent to Postgres. */
+const FIRST_MS = Date.parse('0001-01-01T00:00:00.000Z');
+const LAST_MS = Date.parse('9999-12-31T23:59:59.999Z');
 
 function problemInTime(field: keyof SluiceEvent, value: unknown): string | undefined {
-  const isTime = typeof value === 'number' && Math.abs(value) <= MAX_TIME_MS;
+  const isTime = typeof value === 'number' && value >= FIRST_MS && value <= LAST_MS;
   return isTime ? undefined : `${field} is not a time`;
 }
 

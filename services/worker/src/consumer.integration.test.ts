@@ -3,7 +3,7 @@ import type { SluiceEvent } from '@sluice/event/event';
 import { GROUP } from '@sluice/event/stream';
 import { counters } from '@sluice/event/testing/stream';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { COPY_STATEMENT, copyRows } from './rows.ts';
+import { COPY_STATEMENT, copyRows } from './copy-rows.ts';
 import { startConsumer } from './testing/consumer.ts';
 import {
   frozenCopy,
@@ -14,7 +14,7 @@ import {
   storedIds,
   workerDatabase,
 } from './testing/database.ts';
-import { entryOf, eventOf, eventsOf } from './testing/events.ts';
+import { entryOf, eventOf, eventsOf, LONG_PATH } from './testing/events.ts';
 import { expectStored, idsOf, WITHIN } from './testing/expect.ts';
 import { append, type OwnStream, ownStream } from './testing/stream.ts';
 import { WriteSlots } from './write-slots.ts';
@@ -25,8 +25,7 @@ beforeEach(async () => {
   stream = await ownStream();
 });
 
-/** A time that Postgres refuses in every form that it is sent in. */
-const unstorable = () => eventOf({ timestamp: 253_402_300_800_000 });
+const unstorable = () => eventOf({ path: LONG_PATH });
 
 describe('while it is READING', () => {
   it('every event is stored, and its entry is gone from the stream', async () => {
@@ -78,7 +77,7 @@ describe('while it is READING', () => {
           times: 1,
         }),
         expect.objectContaining({ payload: 'poison', reason: 'not JSON', entry_id: id, times: 1 }),
-        expect.objectContaining({ payload: encodeEvent(bad), sqlstate: '22009', times: 1 }),
+        expect.objectContaining({ payload: encodeEvent(bad), sqlstate: '23514', times: 1 }),
       ]),
     );
     expect(await counted('sluice_dead_letters_total')).toBe(3);

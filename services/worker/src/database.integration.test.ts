@@ -5,6 +5,7 @@ import { connectedTo, frozenCopy, workerDatabase } from './testing/database.ts';
 const COPY = 'COPY probe FROM STDIN';
 /** Far above what the sockets and the driver hold between them, so that the client waits for the server. */
 const MANY_ROWS = 200_000;
+const PART_BYTES = 256 * 1_024;
 const LOCK = 4_711;
 
 const database = workerDatabase();
@@ -49,6 +50,12 @@ const waitingBackend = () =>
     return row.pid;
   }, 10_000);
 
+/** A COPY's data as it is sent. */
+function* partsOf(rows: string): Generator<Buffer> {
+  const bytes = Buffer.from(rows);
+  for (let at = 0; at < bytes.length; at += PART_BYTES) yield bytes.subarray(at, at + PART_BYTES);
+}
+
 /** What the promise was rejected with. */
 const rejection = (promise: Promise<unknown>) =>
   promise.then(
@@ -59,15 +66,15 @@ const rejection = (promise: Promise<unknown>) =>
 describe('a COPY', () => {
   it('resolves with the number of its rows, which are committed then', async () => {
     const worker = connectedTo(database().url);
-    expect(await worker.copy(COPY, rowsOf(3))).toBe(3);
+    expect(await worker.copy(COPY, partsOf(rowsOf(3)))).toBe(3);
     expect(await countOf()).toBe(3);
-    expect(await worker.copy(COPY, '')).toBe(0);
+    expect(await worker.copy(COPY, partsOf(''))).toBe(0);
   });
 
   it('of many megabytes arrives whole, characters of four bytes included', async () => {
     const worker = connectedTo(database().url);
-    // An odd number of bytes in front, so that the cuts of its parts fall into characters.
-    expect(await worker.copy(COPY, `x\t${'😀'.repeat(2_000_000)}\n`)).toBe(1);
+    // An odd number of bytes in front, so that the cuts between its parts fall into characters.
+    expect(await worker.copy(COPY, partsOf(`x\t${'😀'.repeat(2_000_000)}\n`))).toBe(1);
     const [row] = await owner()`SELECT length(word) AS length, replace(word, '😀', '') AS rest FROM probe`;
     expect(row).toEqual({ length: 2_000_000, rest: '' });
   });
@@ -104,12 +111,24 @@ describe('a COPY', () => {
     async (_, code, ddl, rows) => {
       await owner().unsafe(ddl);
       const worker = connectedTo(database().url, { connections: 1 });
-      expect(await rejection(worker.copy(COPY, rows))).toMatchObject({ code, severity: 'ERROR' });
+      expect(await rejection(worker.copy(COPY, partsOf(rows)))).toMatchObject({ code, severity: 'ERROR' });
       expect(await worker.run('SELECT 1')).toBe(1);
       await owner()`CREATE TABLE good (id text)`;
-      expect(await worker.copy('COPY good FROM STDIN', '1\n2\n')).toBe(2);
+      expect(await worker.copy('COPY good FROM STDIN', partsOf('1\n2\n'))).toBe(2);
     },
   );
+
+  it('whose rows can’t all be made stores none of them and rejects with the reason', async () => {
+    const worker = connectedTo(database().url, { connections: 1 });
+    const reason = new Error('no more rows');
+    function* broken() {
+      yield* partsOf(rowsOf(MANY_ROWS));
+      throw reason;
+    }
+    expect(await rejection(worker.copy(COPY, broken()))).toBe(reason);
+    expect(await countOf()).toBe(0);
+    expect(await worker.copy(COPY, partsOf(rowsOf(3)))).toBe(3);
+  });
 
   it.each([
     ['has sent all of it', 3],
@@ -117,13 +136,13 @@ describe('a COPY', () => {
   ])('whose backend is terminated when it %s rejects, and the next one works', async (_, rows) => {
     const letGo = await stopAtRow(1);
     const worker = connectedTo(database().url, { connections: 1 });
-    const copying = rejection(worker.copy(COPY, rowsOf(rows)));
+    const copying = rejection(worker.copy(COPY, partsOf(rowsOf(rows))));
     await owner()`SELECT pg_terminate_backend(${await waitingBackend()})`;
     expect(await copying).toBeInstanceOf(Error);
     expect(await countOf()).toBe(0);
     await letGo();
     // The first statement on a connection that was killed may still be told so.
-    await vi.waitFor(async () => expect(await worker.copy(COPY, rowsOf(3))).toBe(3), 10_000);
+    await vi.waitFor(async () => expect(await worker.copy(COPY, partsOf(rowsOf(3)))).toBe(3), 10_000);
     expect(await countOf()).toBe(3);
   });
 
@@ -132,12 +151,12 @@ describe('a COPY', () => {
     await holder`BEGIN`;
     await holder`LOCK TABLE probe`;
     const worker = connectedTo(database().url, { connections: 1 });
-    const copying = rejection(worker.copy(COPY, rowsOf(3)));
+    const copying = rejection(worker.copy(COPY, partsOf(rowsOf(3))));
     await owner()`SELECT pg_terminate_backend(${await waitingBackend()})`;
     expect(await copying).toBeInstanceOf(Error);
     await holder`ROLLBACK`;
     holder.release();
-    await vi.waitFor(async () => expect(await worker.copy(COPY, rowsOf(3))).toBe(3), 10_000);
+    await vi.waitFor(async () => expect(await worker.copy(COPY, partsOf(rowsOf(3)))).toBe(3), 10_000);
   });
 });
 
@@ -177,7 +196,9 @@ describe('the deadline', () => {
     const stuck = vi.fn();
     const worker = connectedTo(database().url, { deadlineMs: 300, stuck });
     const waiting =
-      kind === 'COPY' ? worker.copy(COPY, rowsOf(3)) : worker.run(`INSERT INTO probe VALUES ('1', 'word')`);
+      kind === 'COPY'
+        ? worker.copy(COPY, partsOf(rowsOf(3)))
+        : worker.run(`INSERT INTO probe VALUES ('1', 'word')`);
     const error = await rejection(waiting);
     expect(error).toBeInstanceOf(DeadlineError);
     expect(String(error)).toContain(`${what} took longer than 300 ms`);
@@ -205,7 +226,10 @@ describe('endStalledCopies', () => {
     await owner()`GRANT USAGE ON SCHEMA public TO sluice_worker`;
     await owner()`GRANT INSERT ON probe TO sluice_worker`;
     const row = '1\tword\n';
-    const [stalled] = [await frozenCopy(workerUrl, COPY, row), await frozenCopy(url, COPY, row)];
+    const [stalled] = [
+      await frozenCopy(workerUrl, COPY, partsOf(row)),
+      await frozenCopy(url, COPY, partsOf(row)),
+    ];
     await vi.waitFor(async () => expect(await copiesUnderWay()).toBe(2));
     const patient = connectedTo(workerUrl, { deadlineMs: 60_000 });
     expect(await patient.endStalledCopies()).toBe(0);

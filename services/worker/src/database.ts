@@ -12,8 +12,6 @@ import postgres from 'postgres';
 /** With this, a Postgres that is back is found within a second. */
 const RECONNECT_MAX_S = 1;
 const CONNECT_TIMEOUT_S = 5;
-/** Written to the socket at a time; a COPY's data is copied once by the driver whatever its size. */
-const COPY_CHUNK_BYTES = 256 * 1_024;
 
 /** `$1` in milliseconds. A role may look at and end its own backends without further rights. */
 const END_STALLED_COPIES = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -53,8 +51,13 @@ export class Database {
     return result.count;
   }
 
-  /** Runs `COPY … FROM STDIN`. @returns the number of rows copied, after the commit. */
-  async copy(statement: string, rows: string): Promise<number> {
+  /**
+   * Runs `COPY … FROM STDIN`.
+   *
+   * @param rows its data in parts, each asked for when the one before is on its way.
+   * @returns the number of rows copied, after the commit.
+   */
+  async copy(statement: string, rows: Iterable<Uint8Array>): Promise<number> {
     return this.#inTime(this.#copy(statement, rows), 'a COPY');
   }
 
@@ -77,7 +80,7 @@ export class Database {
     await this.#sql.end({ timeout: graceMs / 1_000 });
   }
 
-  async #copy(statement: string, rows: string): Promise<number> {
+  async #copy(statement: string, rows: Iterable<Uint8Array>): Promise<number> {
     const query = this.#sql.unsafe(statement) as unknown as CopyQuery;
     // The stream's own events are no proof of anything: after its end an error is swallowed. The
     // query is settled a second time when the server is ready for the next one; that is the end.
@@ -96,10 +99,16 @@ export class Database {
     const stream = await query.writable();
     // Without a listener an error of the stream would end the process; `ended` carries the cause.
     stream.on('error', () => undefined);
-    // Cut as bytes: a cut between the halves of a surrogate pair would turn both into U+FFFD.
-    const bytes = Buffer.from(rows, 'utf8');
-    for (let at = 0; at < bytes.length && !stream.destroyed; at += COPY_CHUNK_BYTES) {
-      if (!stream.write(bytes.subarray(at, at + COPY_CHUNK_BYTES))) await drained(stream);
+    try {
+      for (const part of rows) {
+        if (stream.destroyed) break;
+        if (!stream.write(part)) await drained(stream);
+      }
+    } catch (error) {
+      // Has the server drop what it got.
+      stream.destroy(new Error('the rows could not be made'));
+      await ended.catch(() => undefined);
+      throw error;
     }
     stream.end();
     return (await ended).count;

@@ -3,8 +3,9 @@ import { OPTIONAL_TEXTS, type SluiceEvent } from '@sluice/event/event';
 import { parseJson } from '@sluice/event/json';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { COPY_STATEMENT, copyRows } from './copy-rows.ts';
 import type { Database } from './database.ts';
-import { COPY_STATEMENT, copyRows, INSERT_STATEMENT, jsonRows } from './rows.ts';
+import { INSERT_STATEMENT, jsonRows } from './rows.ts';
 import { connectedTo, workerDatabase } from './testing/database.ts';
 import { eventOf } from './testing/events.ts';
 
@@ -87,6 +88,13 @@ describe('what COPY and INSERT store is what was sent:', () => {
       const { id: _, ...event } = eventOf({ timestamp: time, received_at: time });
       return event;
     });
+    await expectStoredAsSent(connectedTo(database().workerUrl), events);
+  });
+
+  it('more than COPY sends at once, and rows larger than that', async () => {
+    const { id: _, ...event } = eventOf({ path: '/é😀' });
+    const large = { ...event, properties: JSON.stringify({ text: 'é'.repeat(300_000) }) };
+    const events = [...Array<Unidentified>(4_000).fill(event), large, event, large];
     await expectStoredAsSent(connectedTo(database().workerUrl), events);
   });
 

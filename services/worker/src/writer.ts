@@ -8,10 +8,11 @@
  */
 import { encodeEvent } from '@sluice/event/entry';
 import type { SluiceEvent } from '@sluice/event/event';
+import { COPY_STATEMENT, copyRows } from './copy-rows.ts';
 import type { Database } from './database.ts';
 import type { DeadLetter, DeadLetters } from './dead-letters.ts';
 import { faultOf, sqlstateOf } from './postgres-fault.ts';
-import { COPY_STATEMENT, copyRows, INSERT_STATEMENT, jsonRows } from './rows.ts';
+import { INSERT_STATEMENT, jsonRows } from './rows.ts';
 
 /** What became of a batch's events; the three add up to all of them. */
 export interface Stored {

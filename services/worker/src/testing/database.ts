@@ -38,13 +38,13 @@ export function connectedTo(url: string, options: Partial<DatabaseOptions> = {})
 export async function frozenCopy(
   url: string,
   statement: string,
-  rows: string,
+  rows: Iterable<Uint8Array>,
 ): Promise<{ ended: Promise<unknown> }> {
   const sql = postgres(url, { max: 1, fetch_types: false, onnotice: () => undefined });
   onTestFinished(() => sql.end({ timeout: 0 }));
   const stream = await sql.unsafe(statement).writable();
   const ended = once(stream, 'error').then(([error]) => error as unknown);
-  stream.write(rows);
+  for (const part of rows) stream.write(part);
   return { ended };
 }
 
