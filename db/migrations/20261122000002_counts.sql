@@ -74,12 +74,12 @@ COMMENT ON COLUMN folded_visitor_counts.site_id IS 'As in events.';
 COMMENT ON COLUMN folded_visitor_counts.day IS 'The UTC day.';
 COMMENT ON COLUMN folded_visitor_counts.visitors IS 'Users in folded_visitors.';
 
+-- A join and no sum over both: a report has thousands of folded paths, each there once, and few others.
 CREATE VIEW daily_paths AS
-SELECT site_id, day, path, sum(views)::bigint AS views FROM (
-  SELECT site_id, day, path, views FROM folded_paths
-  UNION ALL
-  SELECT site_id, day, path, 1 FROM unfolded, unnest(paths) AS path
-) AS both_kinds GROUP BY site_id, day, path;
+SELECT site_id, day, path, coalesce(folded.views, 0) + coalesce(fresh.views, 0) AS views
+FROM folded_paths AS folded FULL JOIN (
+  SELECT site_id, day, path, count(*) AS views FROM unfolded, unnest(paths) AS path GROUP BY site_id, day, path
+) AS fresh USING (site_id, day, path);
 COMMENT ON VIEW daily_paths IS 'Events by site, UTC day of their timestamp, and path; the empty path too. Ask it for a site, and best a day.';
 COMMENT ON COLUMN daily_paths.site_id IS 'As in events.';
 COMMENT ON COLUMN daily_paths.day IS 'The UTC day.';

@@ -14,6 +14,8 @@ const DEADLINE_MS = 3_000;
 export interface DatabaseWatchOptions {
   /** Opens the watch's own connection. */
   readonly connect: () => postgres.Sql;
+  /** Called when Postgres answered for the first time, or again. */
+  readonly back: () => void;
   /** Called when Postgres didn't answer in time: every connection may be as dead as the watch's. */
   readonly silent: () => void;
 }
@@ -47,7 +49,9 @@ export class DatabaseWatch {
   async start(): Promise<void> {
     try {
       this.#staleness.saw(await withDeadline(replicaState(this.#sql), DEADLINE_MS, 'asking Postgres'));
+      const isBack = this.#problem !== undefined;
       this.#problem = undefined;
+      if (isBack) this.#options.back();
     } catch (error) {
       this.#problem = error instanceof Error ? error.message : String(error);
       if (error instanceof DeadlineError && !this.#stopped) this.#startOver();

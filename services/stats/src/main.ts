@@ -23,8 +23,13 @@ await runService('stats', async ({ log, onStop }) => {
   const health = new Health('stats', registry, config.SOURCE_VERSION);
   const prepare = config.PREPARED_STATEMENTS === 'on';
   const database = new Database(config.DATABASE_URL, config.CONNECTIONS, prepare);
+  const askBy = () => performance.now() + config.REPORT_DEADLINE_MS;
   const watch = new DatabaseWatch({
     connect: () => connect(config.DATABASE_URL, 1, prepare),
+    back: () => {
+      const today = new Date().toISOString().slice(0, 10);
+      void database.warmUp((sql) => dayFigures(sql, '', today, TOP_PATHS), askBy());
+    },
     silent: () => {
       log.warn('Postgres does not answer; connecting anew');
       database.replace();
@@ -54,11 +59,7 @@ await runService('stats', async ({ log, onStop }) => {
     log.warn({ err: lastError, heldBack }, 'a report failed'),
   );
   const app = createApp({
-    dayFigures: (siteId, date) =>
-      database.ask(
-        (sql) => dayFigures(sql, siteId, date, TOP_PATHS),
-        performance.now() + config.REPORT_DEADLINE_MS,
-      ),
+    dayFigures: (siteId, date) => database.ask((sql) => dayFigures(sql, siteId, date, TOP_PATHS), askBy()),
     deadlineMs: config.REPORT_DEADLINE_MS,
     reported: (seconds, error) => {
       took.observe(seconds);

@@ -64,6 +64,17 @@ it('a site that nobody has heard of has zeros', async () => {
   });
 });
 
+it('opens its connections and plans its question before anybody asks', async () => {
+  const { owner, statsUrl } = await ownDatabase();
+  await ownStats(statsUrl, { CONNECTIONS: '3' });
+  const planned = async () => {
+    const [row] = await owner<{ count: number }[]>`SELECT count(*)::int AS count FROM pg_stat_activity
+      WHERE datname = current_database() AND application_name = 'sluice-stats' AND query LIKE '%daily_paths%'`;
+    return row?.count;
+  };
+  await vi.waitFor(async () => expect(await planned()).toBe(3), 10_000);
+});
+
 it('never reads the events themselves', async () => {
   const { owner, statsUrl } = await ownDatabase();
   await store(owner, [{ path: '/', user: 'user-1' }]);
