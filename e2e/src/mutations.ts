@@ -20,15 +20,12 @@ export const forgetsClientIds: Rewrite = {
   replace: 'return uuidV7(receivedAt);',
 };
 
-/** A COPY is cut into pieces between UTF-16 units instead of bytes: it once was, by mistake. */
-export const cutsRowsBetweenUnits: readonly Rewrite[] = [
-  {
-    file: 'services/worker/src/database.ts',
-    find: "Buffer.from(rows, 'utf8')",
-    replace: 'rows',
-  },
-  { file: 'services/worker/src/database.ts', find: 'bytes.subarray(', replace: 'bytes.slice(' },
-];
+/** A COPY has two columns in each other's place; both are texts to Postgres. */
+export const swapsTwoColumns: Rewrite = {
+  file: 'services/worker/src/copy-rows.ts',
+  find: 'this.#optional(event[column])',
+  replace: "this.#optional(event[column === 'url' ? 'title' : column === 'title' ? 'url' : column])",
+};
 
 /** The table takes a row whose id it has already. */
 export async function dropPrimaryKey(system: System): Promise<void> {
