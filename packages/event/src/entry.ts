@@ -6,6 +6,7 @@
  */
 import type { OptionalText, SluiceEvent } from './event.ts';
 import { parseJson } from './json.ts';
+import { MAX_EPOCH_MS } from './timestamp.ts';
 
 /** Redis handles an entry whole; 500 events keep its commands under a millisecond. */
 export const MAX_ENTRY_EVENTS = 500;
@@ -102,12 +103,11 @@ function problemInOptional(field: OptionalText, value: unknown): string | undefi
   return value === undefined ? undefined : problemInText(field, value);
 }
 
-/** The years 1 to 9999, which every form of a time can say: a row's fate mustn't hang on how it is sent to Postgres. */
-const FIRST_MS = Date.parse('0001-01-01T00:00:00.000Z');
-const LAST_MS = Date.parse('9999-12-31T23:59:59.999Z');
+/** The year 1, the first that every form of a time can say: a row's fate mustn't hang on how it is sent to Postgres. */
+const MIN_EPOCH_MS = Date.parse('0001-01-01T00:00:00.000Z');
 
 function problemInTime(field: keyof SluiceEvent, value: unknown): string | undefined {
-  const isTime = typeof value === 'number' && value >= FIRST_MS && value <= LAST_MS;
+  const isTime = typeof value === 'number' && value >= MIN_EPOCH_MS && value <= MAX_EPOCH_MS;
   return isTime ? undefined : `${field} is not a time`;
 }
 

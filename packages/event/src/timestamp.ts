@@ -16,7 +16,7 @@ const MAX_AHEAD_MS = 60_000;
 /** March 1973 in milliseconds, the year 5138 in seconds: a smaller number is surely seconds. */
 const MIN_EPOCH_MS = 100_000_000_000;
 /** 9999-12-31, the last year that RFC 3339 can write. */
-const MAX_EPOCH_MS = 253_402_300_799_999;
+export const MAX_EPOCH_MS = 253_402_300_799_999;
 const RFC_3339 =
   /^(\d{4})-(\d\d)-(\d\d)[Tt ]([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$/;
 

@@ -70,7 +70,7 @@ export class Database {
 
   /**
    * Asks a question on every connection that is free, so that the next to ask it finds them open and it
-   * planned there: the first time takes ten times as long as any other. Never rejects.
+   * planned there, which takes longer than any answer. Never rejects.
    */
   async warmUp(question: (sql: postgres.Sql) => Promise<unknown>, askBy: number): Promise<void> {
     await Promise.allSettled(Array.from({ length: this.#free }, () => this.ask(question, askBy)));

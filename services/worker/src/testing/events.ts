@@ -6,7 +6,7 @@ import type { NewEntry } from '@sluice/event/stream-scripts';
 
 export const RECEIVED_AT = Date.UTC(2026, 10, 22, 12);
 
-/** A path that a CHECK of the table refuses, as ingest would have; of what ingest lets through Postgres takes every row. */
+/** Longer than ingest takes, and than a CHECK of the table. */
 export const LONG_PATH = `/${'x'.repeat(2_400)}`;
 
 /** An event with an id of its own, good unless `fields` say otherwise. */
